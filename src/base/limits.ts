@@ -78,8 +78,10 @@ export const LDAP_SOURCE_MESSAGE_BYTES = 10 * 1024 * 1024;
 export const LDAP_FILTER_NESTING_MAX = 100;
 /** One LDAP message before a bind: ten thousand unauthenticated connections must not hold as many large messages. */
 export const LDAP_ANONYMOUS_MESSAGE_BYTES = 64 * 1024;
-/** Parts of one filter: each is looked at for each candidate. Programs that look up a list send a thousand at a time. */
+/** Parts of one filter, those between two stars too: each is looked at for each candidate. Programs that look up a list send a thousand at a time. */
 export const LDAP_FILTER_PARTS_MAX = 10_000;
+/** Octets of one filter: each name and value in it is made ready to be compared, which takes much longer than to read it. */
+export const LDAP_FILTER_BYTES_MAX = 512 * 1024;
 /** Controls of one message. */
 export const LDAP_CONTROLS_MAX = 50;
 /** Operations of one connection that wait or run; beyond it nothing more is read until one has ended. */

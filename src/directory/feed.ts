@@ -18,11 +18,13 @@ import type { SearchScope } from '../wire/ldap/operations/search.ts';
 import type { Sight } from './access/sight.ts';
 import { type LogStep, stepsAfter } from './change-log.ts';
 import { type Dn, normalizeDn, parseDn } from './dn.ts';
+import type { Effort } from './effort.ts';
 import { entryById, entryByUuid, findEntry } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { compileFilter, type MatchContext, type Matcher } from './match.ts';
 import { matchContext } from './match-context.ts';
 import { WayBack } from './past-entry.ts';
+import { effortOf } from './search-limits.ts';
 
 export interface FeedContent {
   readonly base: Dn;
@@ -62,6 +64,7 @@ export class Feed {
   #since: Revision;
   #sight!: Sight;
   #context!: MatchContext;
+  #effort!: Effort;
   /** Who has left a name, by that name, until the copy knows: another has it now, or may take it. */
   readonly #leaving = new Map<string, string>();
   /** The names of the above by who has left them. */
@@ -95,7 +98,8 @@ export class Feed {
 
   /** The next steps, perhaps none; `isAtEnd`: nothing more had happened. In one snapshot. */
   next(sight: Sight): { readonly steps: readonly FeedStep[]; readonly isAtEnd: boolean } {
-    const context = matchContext(this.#reader);
+    this.#effort = effortOf(sight.caller);
+    const context = matchContext(this.#reader, this.#effort);
     this.#sight = sight;
     this.#context = sight.maySearch === undefined ? context : { ...context, maySearch: sight.maySearch };
     return this.#reader.snapshot(() => {
@@ -203,6 +207,7 @@ export class Feed {
   #shown(entry: Entry): Entry | undefined {
     if (!this.#isInScope(parseDn(entry.dn))) return undefined;
     const bare = this.#sight.bare(entry);
+    this.#effort.begin();
     return this.#matches(bare, this.#context) === true ? this.#sight.shown(bare) : undefined;
   }
 

@@ -5,13 +5,16 @@ import type { Reader, Transaction } from '../database/operation.ts';
 import { loggedAt, loggedAtIn, newestChange } from './change-log.ts';
 import { formatCsn } from './csn.ts';
 import { suffixDn } from './dn.ts';
+import type { Effort } from './effort.ts';
 import { hasChildren, hasChildrenIn } from './entries.ts';
 import type { Entry } from './entry.ts';
 import type { MatchContext } from './match.ts';
 import { groupNamesIn, groupNamesOf, hasPrepared, memberPages } from './member-values.ts';
 
-export function matchContext(reader: Reader): MatchContext {
+/** `effort`: where a filter is asked that a caller has written. */
+export function matchContext(reader: Reader, effort?: Effort): MatchContext {
   return {
+    ...(effort === undefined ? {} : { effort }),
     hasSubordinates: ({ id }) => hasChildren(reader, id),
     hasMember: ({ id }, attribute, prepared) => hasPrepared(reader, id, attribute, prepared),
     *members({ id }, attribute) {

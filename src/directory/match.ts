@@ -2,13 +2,15 @@
 //
 // In      a filter, and entries one by one
 // Out     true, false, or undefined where it cannot be evaluated (an attribute that the schema does not know)
-// Limits  depth as the filter was decoded, see LDAP_FILTER_NESTING_MAX in base/limits.ts
+// Limits  depth as the filter was decoded, see LDAP_FILTER_NESTING_MAX in base/limits.ts; what one entry may take, effort.ts: more
+//         is thrown as adminLimitExceeded
 // Never   throws for a value that does not fit: that is undefined, and `not` keeps it undefined
 // RFC 4511 §4.5.1.7
 
 import type { AssertionFilter, Filter, SubstringsFilter } from '../wire/ldap/filter.ts';
 import { prepareAssertedPart, prepareAssertion } from './assertion.ts';
 import { type Ava, parseDn } from './dn.ts';
+import { type Effort, STATEMENT_STEPS } from './effort.ts';
 import type { AttributeValue, Entry } from './entry.ts';
 import { prepareFor } from './matching.ts';
 import { type OperationalContext, operationalAttribute } from './operational.ts';
@@ -23,6 +25,8 @@ export type Matcher = (entry: Entry, context: MatchContext) => Match;
 export interface MatchContext extends OperationalContext {
   /** Whether the caller may ask for this attribute of the entry, by the type's key; undefined: for all. */
   readonly maySearch?: (entry: Entry, key: string) => boolean;
+  /** Counts what is looked at; undefined for filters that no caller has written. */
+  readonly effort?: Effort;
   /** Whether a member of the entry, in this attribute, is prepared to this text by the attribute's equality rule. */
   hasMember(entry: Entry, attribute: string, prepared: string): boolean;
   /** All members of the entry in this attribute. */
@@ -147,7 +151,9 @@ function hasRuleFor({ kind, attribute }: Exclude<Filter, { kind: 'and' | 'or' | 
 function every(matchers: readonly Matcher[], winner: boolean): Matcher {
   return (entry, context) => {
     let result: Match = !winner;
+    const { effort } = context;
     for (const matcher of matchers) {
+      effort?.spend(1);
       const match = matcher(entry, context);
       if (match === winner) return winner;
       if (match === undefined) result = undefined;
@@ -176,11 +182,12 @@ function ifAsked({ type }: AttributeDescription, matcher: Matcher): Matcher {
     if (keys.length === 1) return maySearch(entry, keys[0]!) ? matcher(entry, context) : undefined;
     const hidden = keys.filter((key) => !maySearch(entry, key));
     if (hidden.length === keys.length) return undefined;
-    return matcher(hidden.length === 0 ? entry : withoutTypes(entry, (key) => !hidden.includes(key)), context);
+    return matcher(hidden.length === 0 ? entry : withoutTypes(entry, (key) => !hidden.includes(key), context), context);
   };
 }
 
-function withoutTypes(entry: Entry, mayAsk: (key: string) => boolean): Entry {
+function withoutTypes(entry: Entry, mayAsk: (key: string) => boolean, { effort }: MatchContext): Entry {
+  effort?.allOf(entry);
   const attributes = new Map([...entry.attributes].filter(([key]) => mayAsk(typeKeyOf(key))));
   const { memberCounts, ...rest } = entry;
   if (memberCounts === undefined) return { ...rest, attributes };
@@ -195,13 +202,18 @@ function equal({ attribute, value }: AssertionFilter): Matcher {
   const lists = listsOf(description);
   const test = equalityTest(description.type.equality!, asserted);
   if (lists.length === 0)
-    return ifAsked(description, (entry, context) => anyValue(valuesFor(entry, description, context), test));
+    return ifAsked(description, (entry, context) => anyValue(valuesFor(entry, description, context), test, context));
   return ifAsked(
     description,
     (entry, context) =>
-      lists.some((key) => entry.memberCounts?.has(key) && context.hasMember(entry, key, asserted)) ||
-      anyValue(valuesFor(entry, description, context), test),
+      lists.some((key) => entry.memberCounts?.has(key) && isMember(entry, key, asserted, context)) ||
+      anyValue(valuesFor(entry, description, context), test, context),
   );
+}
+
+function isMember(entry: Entry, key: string, asserted: string, context: MatchContext): boolean {
+  context.effort?.spend(STATEMENT_STEPS);
+  return context.hasMember(entry, key, asserted);
 }
 
 /** Whether it may look at members: one that names a rule alone looks at all attributes of that rule. */
@@ -230,7 +242,7 @@ function onAttribute(attribute: string, makeTest: (type: AttributeType) => Value
   const description = schema().description(attribute);
   const test = description === undefined ? undefined : makeTest(description.type);
   if (description === undefined || test === undefined) return UNDEFINED;
-  return ifAsked(description, (entry, context) => anyValue(allValues(entry, description, context), test));
+  return ifAsked(description, (entry, context) => anyValue(allValues(entry, description, context), test, context));
 }
 
 /** Members that are rows too. */
@@ -241,9 +253,10 @@ function allValues(entry: Entry, description: AttributeDescription, context: Mat
 }
 
 /** True when one value matches. A value that the rule cannot read counts only if none does. */
-function anyValue(values: Iterable<AttributeValue>, test: ValueTest): Match {
+function anyValue(values: Iterable<AttributeValue>, test: ValueTest, { effort }: MatchContext): Match {
   let result: Match = false;
   for (const value of values) {
+    effort?.compare(value);
     const match = test(value);
     if (match === true) return true;
     if (match === undefined) result = undefined;
@@ -262,6 +275,7 @@ export function valuesFor(
     return entry.attributes.get(type.key)?.values ?? [];
   }
   const values: AttributeValue[] = [];
+  context.effort?.allOf(entry);
   for (const [key, attribute] of entry.attributes) {
     const typeKey = typeKeyOf(key);
     if (!type.keys.includes(typeKey)) continue;
@@ -270,6 +284,7 @@ export function valuesFor(
     for (const value of attribute.values) values.push(value);
   }
   if (options.length > 0) return values;
+  if (type.isMade) context.effort?.spend(STATEMENT_STEPS);
   for (const key of type.keys) {
     const made = operationalAttribute(entry, key, context);
     if (made !== undefined) values.push(...made.values);
@@ -338,15 +353,19 @@ function extensible(filter: Extensible): Matcher {
   const matcher: Matcher = (entry, context) => {
     const values =
       description === undefined ? valuesUnder(entry, rule!, context) : allValues(entry, description, context);
-    const match = anyValue(values, test);
+    const match = anyValue(values, test, context);
     if (match === true || !filter.dnAttributes) return match;
-    const inName = anyValue(valuesInName(entry, { type: description?.type, rule, context }), test);
+    const inName = anyValue(valuesInName(entry, { type: description?.type, rule, context }), test, context);
     return inName === true ? true : match === undefined || inName === undefined ? undefined : false;
   };
   if (description !== undefined) return ifAsked(description, matcher);
   return (entry, context) => {
     const { maySearch } = context;
-    return matcher(maySearch === undefined ? entry : withoutTypes(entry, (key) => maySearch(entry, key)), context);
+    context.effort?.allOf(entry);
+    return matcher(
+      maySearch === undefined ? entry : withoutTypes(entry, (key) => maySearch(entry, key), context),
+      context,
+    );
   };
 }
 
@@ -368,6 +387,7 @@ function* withMembersOf(
 
 /** Without an attribute: all attributes that this rule belongs to. */
 function* valuesUnder(entry: Entry, rule: MatchingRuleName, context: MatchContext): Generator<AttributeValue> {
+  context.effort?.allOf(entry);
   for (const { name, values } of entry.attributes.values()) {
     const type = schema().description(name)?.type;
     if (type?.equality === rule || type?.ordering === rule) yield* values;
@@ -383,6 +403,7 @@ interface NameQuestion {
 }
 
 function* valuesInName(entry: Entry, { type, rule, context }: NameQuestion): Generator<AttributeValue> {
+  context.effort?.spend(entry.dn.length >> 4);
   const avas: readonly Ava[] = parseDn(entry.dn).rdns.flatMap((rdn) => rdn.avas);
   for (const ava of avas) {
     const fits =

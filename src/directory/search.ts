@@ -3,7 +3,7 @@
 // In      base, scope and filter, or the places that are searched (search-base.ts); then as many calls of next() as it takes
 // Out     entries in the order in which the tables hold them
 // States  where it stands can be kept (`cursor`), and another search of the same request goes on from there
-// Limits  a page looks at 200 entries; more than 10,000 candidates of an index are no better than the whole subtree, nor
+// Limits  a page looks at 200 entries, and ends where the filter has looked at much of them (effort.ts); more than 10,000 candidates of an index are no better than the whole subtree, nor
 //         is what takes more than 20,000 rows to find them
 // Never   knows who asks: `sight` says what the filter may ask of an entry, and gives it as the caller may see it
 // RFC 4511 §4.5.1
@@ -13,7 +13,8 @@ import type { Reader, Value } from '../database/operation.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 import type { SearchScope } from '../wire/ldap/operations/search.ts';
 import type { Sight } from './access/sight.ts';
-import { type Dn, parseDn } from './dn.ts';
+import { type Dn, parseDn, pathOfNormalized } from './dn.ts';
+import type { Effort } from './effort.ts';
 import { decodeEntry, ENTRY_COLUMNS, findEntry, getEntry } from './entries.ts';
 import type { Entry } from './entry.ts';
 import type { IndexKey } from './indexes.ts';
@@ -21,6 +22,7 @@ import { askingNoSecrets, asksMembers, asksOthers, compileFilter, type MatchCont
 import { matchContext } from './match-context.ts';
 import { membersNamed } from './member-values.ts';
 import type { SearchPlace } from './search-base.ts';
+import { effortOf } from './search-limits.ts';
 import { type IndexLookup, planLookups } from './search-plan.ts';
 
 export interface EntrySearch {
@@ -48,6 +50,8 @@ export type SearchCursor =
   | { readonly kind: 'subtree'; readonly after: string };
 
 const EXAMINED_PER_PAGE = 200;
+/** Some milliseconds. */
+const STEPS_PER_PAGE = 20_000;
 const CANDIDATES_MAX = 10_000;
 /** Rows that all look-ups of a search read together: they are read at one go. */
 const LOOKED_UP_MAX = 20_000;
@@ -97,6 +101,9 @@ export class Search {
   readonly #skips: ((entry: Entry) => boolean) | undefined;
   #position: Position;
   #walked = 0;
+  readonly #effort: Effort;
+  /** Entries that are read at once: fewer, where the filter takes long for each. */
+  #atOnce = EXAMINED_PER_PAGE;
 
   /** Throws `noSuchObject` when there is no base, `invalidDnSyntax` when its DN is none. */
   constructor(reader: Reader, request: EntrySearch) {
@@ -106,13 +113,14 @@ export class Search {
     this.#matcher = compileFilter(request.filter);
     this.#isEquality = request.filter.kind === 'equality';
     this.#skips = request.skips;
+    this.#effort = effortOf(request.sight?.caller);
     this.see(request.sight);
     this.#position = this.#begin(request);
   }
 
   /** From here on as another caller sees it, or the same one at another time. */
   see(sight: Sight | undefined): void {
-    const context = matchContext(this.#reader);
+    const context = matchContext(this.#reader, this.#effort);
     this.#sight = sight;
     if (sight === undefined) this.#context = askingNoSecrets(context);
     else this.#context = sight.maySearch === undefined ? context : { ...context, maySearch: sight.maySearch };
@@ -126,6 +134,11 @@ export class Search {
   /** Entries that were read so far without an index that leads to them. */
   get walked(): number {
     return this.#walked;
+  }
+
+  /** What the filter has looked at in them, see effort.ts. */
+  get steps(): number {
+    return this.#effort.steps;
   }
 
   get done(): boolean {
@@ -151,31 +164,66 @@ export class Search {
     const found: Entry[] = [];
     const few = this.#position.kind === 'few' ? this.#few(this.#position.key, limit) : undefined;
     if (few !== undefined) {
-      this.#match(few, found);
+      for (const entry of few) this.#match(entry, found);
       return found;
     }
     const read = (): void => {
+      const stepsEnd = this.steps + STEPS_PER_PAGE;
       let examined = 0;
-      while (!this.done && found.length < limit && examined < EXAMINED_PER_PAGE) {
-        const entries = this.#page(Math.min(EXAMINED_PER_PAGE - examined, limit - found.length));
-        examined += Math.max(1, entries.length);
-        this.#match(entries, found);
-      }
+      while (!this.done && found.length < limit && examined < EXAMINED_PER_PAGE && this.steps < stepsEnd)
+        examined += this.#examine(Math.min(EXAMINED_PER_PAGE - examined, limit - found.length), found, stepsEnd);
     };
     if (this.#isOneRow()) read();
     else this.#reader.snapshot(read);
     return found;
   }
 
-  /** Of these, what matches and is seen. */
-  #match(entries: readonly Entry[], found: Entry[]): void {
-    for (const entry of entries) {
-      if (this.#skips?.(entry) === true) continue;
-      const bare = this.#sight?.bare(entry) ?? entry;
-      if (this.#matcher(bare, this.#context) !== true) continue;
-      const shown = this.#sight === undefined ? bare : this.#sight.shown(bare);
-      if (shown !== undefined) found.push(shown);
+  /** At most `limit` entries; how many. What is read behind `stepsEnd` is read again. */
+  #examine(limit: number, found: Entry[], stepsEnd: number): number {
+    const before = { place: this.#place, position: this.#position, walked: this.#walked };
+    const entries = this.#page(Math.min(limit, this.#atOnce));
+    for (const [at, entry] of entries.entries()) {
+      this.#match(entry, found);
+      if (this.steps < stepsEnd || at === entries.length - 1) continue;
+      this.#goBack(entry, at + 1, before);
+      this.#atOnce = at + 1;
+      return at + 1;
     }
+    this.#atOnce = Math.min(2 * this.#atOnce, EXAMINED_PER_PAGE);
+    return Math.max(1, entries.length);
+  }
+
+  /** To behind an entry of the page that began there. */
+  #goBack(
+    entry: Entry,
+    examined: number,
+    { place, position, walked }: { place: SearchPlace; position: Position; walked: number },
+  ): void {
+    this.#place = place;
+    switch (position.kind) {
+      case 'candidates':
+        this.#position = { ...position, at: position.ids.indexOf(entry.id, position.at) + 1 };
+        return;
+      case 'children':
+        this.#position = { kind: 'children', after: entry.id };
+        break;
+      case 'subtree':
+        this.#position = { kind: 'subtree', after: pathOfNormalized(entry.normalizedDn) };
+        break;
+      default:
+        throw new Error('a page of more than one entry is of candidates or of a walk');
+    }
+    this.#walked = walked + examined;
+  }
+
+  /** Where it matches and is seen. */
+  #match(entry: Entry, found: Entry[]): void {
+    if (this.#skips?.(entry) === true) return;
+    this.#effort.begin();
+    const bare = this.#sight?.bare(entry) ?? entry;
+    if (this.#matcher(bare, this.#context) !== true) return;
+    const shown = this.#sight === undefined ? bare : this.#sight.shown(bare);
+    if (shown !== undefined) found.push(shown);
   }
 
   /** One statement reads all that is left, and what it is matched by: nothing has to be of one revision with it. */

@@ -20,6 +20,7 @@ import { withAllMembersIn } from '../directory/member-values.ts';
 import { SUBTREE_MAX, tooManyBelow } from '../directory/move-below.ts';
 import { isWanted, selectAttributes, selectionOf } from '../directory/operational.ts';
 import { isReferral, referral, referralAboveIn } from '../directory/referrals.ts';
+import { effortOf } from '../directory/search-limits.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
 
 /** What a request asks beside its change. */
@@ -124,7 +125,8 @@ async function check(tx: Transaction, caller: Caller, entry: Entry, assertion: F
   if (sight.shown(entry) === undefined) return;
   const context: MatchContext = await matchContextIn(tx, entry);
   const { maySearch } = sight;
-  const asked = maySearch === undefined ? context : { ...context, maySearch };
+  const effort = effortOf(sight.caller);
+  const asked = maySearch === undefined ? { ...context, effort } : { ...context, effort, maySearch };
   const whole = asksMembers(assertion) ? await withAllMembersIn(tx, entry) : entry;
   const holds = compileFilter(assertion)(sight.bare(whole), asked);
   if (holds !== true) throw directoryFailure('assertionFailed', 'The entry does not match the assertion');

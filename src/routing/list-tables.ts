@@ -18,6 +18,7 @@ import {
   readMemberValues,
   withAllMembersIn,
 } from '../directory/member-values.ts';
+import { effortOf } from '../directory/search-limits.ts';
 import { authorityIn, authorityOf } from '../zones/authority.ts';
 import { zoneNames } from '../zones/names.ts';
 import { readZoneSettings } from '../zones/settings.ts';
@@ -95,7 +96,7 @@ export function listTables(reader: Reader, generation: number, count: (rows: num
     matches(dn, url) {
       count(1);
       const entry = findEntry(reader, dn);
-      return entry !== undefined && fits(url, entry, matchContext(reader));
+      return entry !== undefined && fits(url, entry, matchContext(reader, effortOf(undefined)));
     },
     isTheirs(domain) {
       count(1);
@@ -185,7 +186,7 @@ async function matchesIn(tx: Transaction, dn: string, url: LdapUrl): Promise<boo
   const entry = await findEntryIn(tx, dn);
   if (entry === undefined) return false;
   const whole = await withAllMembersIn(tx, entry);
-  return fits(url, whole, await matchContextIn(tx, entry));
+  return fits(url, whole, { ...(await matchContextIn(tx, entry)), effort: effortOf(undefined) });
 }
 
 function over(rows: readonly GroupRow[], dn: string): readonly GroupRow[] {

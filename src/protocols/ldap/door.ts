@@ -11,12 +11,15 @@ import type { ChangeSummary } from '../../provisioning/change.ts';
 import type { ChangeRequest } from '../../provisioning/submit.ts';
 import type { RequestKind } from '../../wire/ldap/message.ts';
 import type { LdapResultName } from '../../wire/ldap/result-codes.ts';
+import type { LongWork } from './long-work.ts';
 
 export interface LdapDoor {
   readonly reader: Reader;
   readonly clock: Clock;
   readonly log: Log;
   readonly limits: Limits;
+  /** Of all connections. */
+  readonly longWork: LongWork;
   /** Of this server. */
   readonly hostname: string;
   /** Of the program, for vendorVersion. */

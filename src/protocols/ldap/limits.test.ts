@@ -70,6 +70,9 @@ test('a user gets a thousand entries, and looks at ten thousand', async () => {
   assert.deepEqual(await asked(BOB, EACH), [4, 1000]);
   await grow(10_000);
   assert.deepEqual(await asked(BOB, NOBODY), [0, 0]);
+  // What is asked of them all counts, too.
+  assert.deepEqual(await asked(BOB, `(|${NOBODY.repeat(20)})`), [0, 0]);
+  assert.deepEqual(await asked(BOB, `(|${NOBODY.repeat(200)})`), [11, 0]);
   await grow(10_300);
   assert.deepEqual(await asked(BOB, NOBODY), [11, 0]);
 });

@@ -48,7 +48,7 @@ export class SearchRun {
   #sight: Sight;
   #search: Search;
   /** Of the search that what is sorted was found by. */
-  #walkedBefore = 0;
+  #before = { walked: 0, steps: 0 };
   /** Found, and not given out. */
   #kept: Entry[] = [];
 
@@ -75,7 +75,12 @@ export class SearchRun {
 
   /** Entries that were read without an index. */
   get walked(): number {
-    return this.#walkedBefore + this.#search.walked;
+    return this.#before.walked + this.#search.walked;
+  }
+
+  /** What the filter has looked at in all entries. */
+  get steps(): number {
+    return this.#before.steps + this.#search.steps;
   }
 
   /** Goes on as the caller sees it now. */
@@ -106,7 +111,7 @@ export class SearchRun {
         found.push({ id: entry.id, keys: order.sortable(entry, this.context, this.#sight) });
       if (!(await breathe())) return false;
     }
-    this.#walkedBefore = this.#search.walked;
+    this.#before = { walked: this.#search.walked, steps: this.#search.steps };
     this.isSorted = found.length <= SORT_ENTRIES_MAX;
     if (this.isSorted) found.sort((a, b) => order.compare(a.keys, b.keys) || a.id - b.id);
     this.#search = this.#begin(this.isSorted ? found.map(({ id }) => id) : undefined);

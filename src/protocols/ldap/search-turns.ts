@@ -51,14 +51,18 @@ export class Turns {
   }
 
   /** Why the search may not go on. */
-  limit(run: { readonly walked: number }): LdapResult | undefined {
+  limit(run: { readonly walked: number; readonly steps: number }): LdapResult | undefined {
     const { request, sight } = this.#asked;
     if (this.#now >= this.#endsAt) return result('timeLimitExceeded', `Not done after ${request.timeLimit} s`);
-    if (run.walked <= searchLimitsOf(sight.caller).walked) return undefined;
-    return result(
-      'adminLimitExceeded',
-      'Too many entries would have to be looked at: no index leads to what is asked for',
-    );
+    const limits = searchLimitsOf(sight.caller);
+    if (run.walked > limits.walked)
+      return result(
+        'adminLimitExceeded',
+        'Too many entries would have to be looked at: no index leads to what is asked for',
+      );
+    if (run.steps > limits.steps)
+      return result('adminLimitExceeded', 'The filter looks at too much: ask for less at a time');
+    return undefined;
   }
 }
 

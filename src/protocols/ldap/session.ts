@@ -132,7 +132,6 @@ export class LdapSession implements LdapConversation {
   #waitsFor: 'first message' | 'rest of message' | 'next message' = 'first message';
   /** Messages are read until then; after that other connections have a turn. */
   #turnEndsAt = 0;
-  #lastTurn: Promise<unknown> = NOW;
   /** A bind or StartTLS that has ended, and how much had come before it was answered: who cancels it there cannot. */
   #ended: { readonly messageId: number; left: number } | undefined;
   #badRequests = 0;
@@ -219,9 +218,7 @@ export class LdapSession implements LdapConversation {
   }
 
   async turn(): Promise<void> {
-    // One behind the other: fifty long searches of one connection take no more of a turn than one.
-    this.#lastTurn = this.#lastTurn.then(() => nextTurn());
-    await this.#lastTurn;
+    await this.door.longWork.turn();
   }
 
   neverEnds(operation: LdapOperation): void {

@@ -35,6 +35,7 @@ import { NOTICE_OF_DISCONNECTION } from '../../wire/ldap/operations/extended.ts'
 import type { SearchRequest } from '../../wire/ldap/operations/search.ts';
 import type { LdapDoor } from './door.ts';
 import { handlers, type LdapHandlers } from './handlers.ts';
+import { LongWork } from './long-work.ts';
 import { serveLdap } from './server.ts';
 import type { LdapSession } from './session.ts';
 
@@ -88,6 +89,7 @@ export async function openTestDoor(options: TestDoorOptions = {}): Promise<TestD
     clock: systemClock,
     log: silentLog,
     limits: { ...defaultLimits, ...options.limits },
+    longWork: new LongWork(),
     hostname: 'mail.test.example',
     version: '0.0.0-test',
     tls: tls.server,

@@ -7,6 +7,7 @@ import type { DirectoryAuthority } from '../../directory/source/authority.ts';
 import type { HandedAnswer, HandedQuestion } from '../../directory/source/handed-question.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { LdapDoor } from '../../protocols/ldap/door.ts';
+import { LongWork } from '../../protocols/ldap/long-work.ts';
 import { submitterInOrder } from '../../provisioning/submit.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 import { VERSION } from '../version.ts';
@@ -29,6 +30,7 @@ export function ldapDoor(parts: LdapDoorParts): LdapDoor {
     clock: systemClock,
     log: parts.log,
     limits: parts.configuration.limits,
+    longWork: new LongWork(),
     hostname: parts.hostname,
     version: VERSION,
     tls: parts.tls,

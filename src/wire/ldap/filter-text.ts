@@ -22,7 +22,7 @@ class FilterCursor extends Cursor {
 
   filter(depth = 1): Filter {
     if (depth > LDAP_FILTER_NESTING_MAX) this.fail(`a filter nested at most ${LDAP_FILTER_NESTING_MAX} deep`);
-    if (++this.#parts > LDAP_FILTER_PARTS_MAX) this.fail(`a filter of at most ${LDAP_FILTER_PARTS_MAX} parts`);
+    this.#countPart();
     this.blanks();
     this.take('(');
     this.blanks();
@@ -60,8 +60,12 @@ class FilterCursor extends Cursor {
     const first = this.value();
     if (!this.tryTake('*')) return { kind: 'equality', attribute, value: first };
     const parts = [first, this.value()];
-    while (this.tryTake('*')) parts.push(this.value());
+    for (; this.tryTake('*'); parts.push(this.value())) this.#countPart();
     return this.#substrings(attribute, parts);
+  }
+
+  #countPart(): void {
+    if (++this.#parts > LDAP_FILTER_PARTS_MAX) this.fail(`a filter of at most ${LDAP_FILTER_PARTS_MAX} parts`);
   }
 
   /** `parts` are what stands before, between and after the stars. */

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { FilterParser, BerWriter as LdaptsWriter } from 'ldapts';
 import { SyntaxFailure } from '../../base/cursor.ts';
-import { LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limits.ts';
+import { LDAP_FILTER_BYTES_MAX, LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limits.ts';
 import { BerReader, BerWriter } from './ber.ts';
 import { decodeFilter, encodeFilter, extensibleFilter, type Filter, substringsFilter } from './filter.ts';
 import { parseFilter } from './filter-text.ts';
@@ -221,6 +221,18 @@ test('a filter of too many parts is refused', () => {
   });
   assert.ok(decoded(encoded(wide(LDAP_FILTER_PARTS_MAX))));
   assert.throws(() => decoded(encoded(wide(LDAP_FILTER_PARTS_MAX + 1))), RequestFailure);
+  const stars = (parts: number): Filter => ({ kind: 'substrings', attribute: 'a', any: Array(parts - 1).fill('b') });
+  assert.ok(decoded(encoded(stars(LDAP_FILTER_PARTS_MAX))));
+  assert.throws(() => decoded(encoded(stars(LDAP_FILTER_PARTS_MAX + 1))), RequestFailure);
+  const text = (parts: number): string => `(a=*${'b*'.repeat(parts - 1)})`;
+  assert.ok(parseFilter(text(LDAP_FILTER_PARTS_MAX)));
+  assert.throws(() => parseFilter(text(LDAP_FILTER_PARTS_MAX + 1)), SyntaxFailure);
+});
+
+test('a filter of too many octets is refused', () => {
+  const long = (octets: number): Filter => ({ kind: 'equality', attribute: 'a', value: 'x'.repeat(octets) });
+  assert.ok(decoded(encoded(long(LDAP_FILTER_BYTES_MAX - 100))));
+  assert.throws(() => decoded(encoded(long(LDAP_FILTER_BYTES_MAX))), RequestFailure);
 });
 
 test('a filter that makes no sense is refused without doubting its octets', () => {

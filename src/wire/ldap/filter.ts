@@ -1,10 +1,10 @@
 // A search filter as a tree. Built from values only, never by joining text, so that no value can become syntax.
 //
 // In, out  BER; tests write filters as text, see testing.ts
-// Limits   LDAP_FILTER_NESTING_MAX deep, LDAP_FILTER_PARTS_MAX parts: beyond either it is a RequestFailure, not a lie of lengths
+// Limits   LDAP_FILTER_NESTING_MAX deep, LDAP_FILTER_PARTS_MAX parts, LDAP_FILTER_BYTES_MAX: beyond it is a RequestFailure, not a lie of lengths
 // RFC 4511 §4.5.1.7, RFC 4526 (an empty `and` is true, an empty `or` is false)
 
-import { LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limits.ts';
+import { LDAP_FILTER_BYTES_MAX, LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limits.ts';
 import { type BerReader, type BerWriter, context, contextConstructed, OCTET_STRING, SEQUENCE } from './ber.ts';
 import { RequestFailure } from './request-failure.ts';
 import type { AttributeValue } from './values.ts';
@@ -64,7 +64,11 @@ const MATCH_VALUE = context(3);
 const DN_ATTRIBUTES = context(4);
 
 export function decodeFilter(reader: BerReader): Filter {
-  return decodeNested(reader, { depth: 0, parts: 0 });
+  const { at } = reader;
+  const filter = decodeNested(reader, { depth: 0, parts: 0 });
+  if (reader.at - at > LDAP_FILTER_BYTES_MAX)
+    throw new RequestFailure(`a filter of at most ${LDAP_FILTER_BYTES_MAX} octets`, at);
+  return filter;
 }
 
 interface Budget {
@@ -73,13 +77,17 @@ interface Budget {
 }
 
 function decodeNested(reader: BerReader, budget: Budget): Filter {
-  if (++budget.parts > LDAP_FILTER_PARTS_MAX)
-    throw new RequestFailure(`a filter of at most ${LDAP_FILTER_PARTS_MAX} parts`, reader.at);
+  countPart(budget, reader);
   if (++budget.depth > LDAP_FILTER_NESTING_MAX)
     throw new RequestFailure(`a filter nested at most ${LDAP_FILTER_NESTING_MAX} deep`, reader.at);
   const filter = decodeChoice(reader, budget);
   budget.depth--;
   return filter;
+}
+
+function countPart(budget: Budget, { at }: BerReader): void {
+  if (++budget.parts > LDAP_FILTER_PARTS_MAX)
+    throw new RequestFailure(`a filter of at most ${LDAP_FILTER_PARTS_MAX} parts`, at);
 }
 
 function decodeChoice(reader: BerReader, budget: Budget): Filter {
@@ -98,7 +106,7 @@ function decodeChoice(reader: BerReader, budget: Budget): Filter {
     case EQUALITY:
       return decodeAssertion('equality', reader.enter(tag));
     case SUBSTRINGS:
-      return decodeSubstrings(reader.enter(tag));
+      return decodeSubstrings(reader.enter(tag), budget);
     case GREATER_OR_EQUAL:
       return decodeAssertion('greaterOrEqual', reader.enter(tag));
     case LESS_OR_EQUAL:
@@ -135,14 +143,14 @@ function decodeAssertion(kind: AssertionFilter['kind'], reader: BerReader): Asse
   return filter;
 }
 
-function decodeSubstrings(reader: BerReader): SubstringsFilter {
+function decodeSubstrings(reader: BerReader, budget: Budget): SubstringsFilter {
   const attribute = decodeAttribute(reader);
   const parts = reader.enter(SEQUENCE);
   reader.skipRest();
   if (parts.atEnd) throw new RequestFailure('a substring in the filter', parts.at);
   const initial = parts.peekTag() === INITIAL ? decodePart(parts, INITIAL) : undefined;
   const any: AttributeValue[] = [];
-  while (parts.peekTag() === ANY) any.push(decodePart(parts, ANY));
+  for (; parts.peekTag() === ANY; any.push(decodePart(parts, ANY))) countPart(budget, parts);
   const final = parts.peekTag() === FINAL ? decodePart(parts, FINAL) : undefined;
   if (!parts.atEnd) throw new RequestFailure('substrings in the order initial, any, final', parts.at);
   return substringsFilter(attribute, initial, any, final);

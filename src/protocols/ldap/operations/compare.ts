@@ -10,6 +10,7 @@ import { compareValue, compileFilter, hasAttribute } from '../../../directory/ma
 import { matchContext } from '../../../directory/match-context.ts';
 import { schema } from '../../../directory/schema.ts';
 import { seenBase } from '../../../directory/search-base.ts';
+import { effortOf, effortOfAnybody } from '../../../directory/search-limits.ts';
 import type { CompareRequest } from '../../../wire/ldap/operations/compare.ts';
 import { type LdapResult, result } from '../../../wire/ldap/result.ts';
 import type { LdapConversation, LdapHandler, LdapOperation } from '../conversation.ts';
@@ -30,7 +31,7 @@ function compared(
   const special = specialEntry(name, session);
   const sight = special === undefined ? sightOf(reader, operation.caller, session.record.isPrivate) : undefined;
   const entry = special ?? visibleEntry(operation, session, { sight: sight!, name });
-  const context = matchContext(reader);
+  const context = matchContext(reader, sight === undefined ? effortOfAnybody() : effortOf(sight.caller));
   const { assertion } = operation.asked;
   const asked = sight?.maySearch === undefined ? context : { ...context, maySearch: sight.maySearch };
   if (assertion !== undefined && compileFilter(assertion.value)(entry, asked) !== true)

@@ -14,7 +14,7 @@ import { matchContext } from '../../../directory/match-context.ts';
 import { selectFrom, selectionOf } from '../../../directory/operational.ts';
 import { Search } from '../../../directory/search.ts';
 import { seenBase } from '../../../directory/search-base.ts';
-import { searchLimitsOf } from '../../../directory/search-limits.ts';
+import { effortOf, effortOfAnybody, searchLimitsOf } from '../../../directory/search-limits.ts';
 import { entryOrder, type SortProblem } from '../../../directory/sort.ts';
 import { controlOf } from '../../../wire/ldap/controls/codec.ts';
 import { pagedResults } from '../../../wire/ldap/controls/paged-results.ts';
@@ -41,7 +41,7 @@ export const search: LdapHandler<SearchRequest> = async (request, operation, ses
   if (special === 'none') return atEnd(operation, result('success'));
   const selection = selectionOf(request.attributes, request.typesOnly);
   if (special !== undefined) {
-    const matches = compileFilter(request.filter)(special, OUTSIDE);
+    const matches = compileFilter(request.filter)(special, { ...OUTSIDE, effort: effortOfAnybody() });
     const attributes = selectFrom(special.attributes, selection);
     if (matches === true) await operation.send({ kind: 'searchEntry', dn: special.dn, attributes });
     return atEnd(operation, result('success'));
@@ -89,16 +89,22 @@ async function begin(asked: AskedSearch, clock: Turns): Promise<LdapFinal> {
   const requireSeen = (): void => {
     if (sight.shown(entry) === undefined) throw noSuchObject(undefined);
   };
+  /** A filter that looks at too much of an entry is told to who sees the base. */
+  const whereSeen = <T>(work: Promise<T>): Promise<T> =>
+    work.catch((error: unknown) => {
+      requireSeen();
+      throw error;
+    });
   if (controls.assertion !== undefined) {
     requireSeen();
-    const context = matchContext(reader);
+    const context = matchContext(reader, effortOf(sight.caller));
     const { maySearch } = sight;
     const asks = maySearch === undefined ? context : { ...context, maySearch };
     if (compileFilter(controls.assertion.value)(sight.bare(entry), asks) !== true)
       return { result: result('assertionFailed', 'The base does not match the assertion') };
   }
   if (controls.sync !== undefined) {
-    if (!(await seesBelow(asked, entry, clock))) requireSeen();
+    if (!(await whereSeen(seesBelow(asked, entry, clock)))) requireSeen();
     return follow(asked, clock, controls.sync.value);
   }
   if (controls.paged?.value.size === 0) {
@@ -106,7 +112,7 @@ async function begin(asked: AskedSearch, clock: Turns): Promise<LdapFinal> {
     return atEnd(operation, result('success'));
   }
   const run = new SearchRun({ reader, base: entry, request, asEntry, sight });
-  const problem = await sorted(asked, run, clock);
+  const problem = await whereSeen(sorted(asked, run, clock));
   const limited = clock.limit(run);
   if (limited !== undefined) {
     requireSeen();
@@ -117,7 +123,7 @@ async function begin(asked: AskedSearch, clock: Turns): Promise<LdapFinal> {
     return { ...problem, result: result('unavailableCriticalExtension', 'The entries cannot be sorted so') };
   }
   for (const uris of run.references) await operation.send({ kind: 'searchReference', uris });
-  const final = await give(asked, run, clock);
+  const final = await whereSeen(give(asked, run, clock));
   // Nothing below a base that is not seen, or too much to look at: as for a base that is not there.
   if (run.given === 0 && run.references.length === 0) requireSeen();
   return problem === undefined ? final : { ...final, controls: [...problem.controls, ...(final.controls ?? [])] };
