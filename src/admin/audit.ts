@@ -17,12 +17,12 @@ export interface AuditListed {
   readonly next: AuditPosition | null;
 }
 
-const position = z.object({ day: z.iso.date(), offset: z.number().int().min(0) });
+const position = z.strictObject({ day: z.iso.date(), offset: z.number().int().min(0) });
 
 export const auditList = (parts: AuditParts) =>
   adminOperation(
     'audit.list',
-    z.object({
+    z.strictObject({
       account: z.string().min(1).max(8192).optional(),
       peer: z.string().min(1).max(64).optional(),
       since: z.iso.datetime({ offset: true }).optional(),

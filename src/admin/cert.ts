@@ -36,10 +36,10 @@ export interface CertificateParts {
 }
 
 export const certShow = (parts: CertificateParts) =>
-  adminOperation('cert.show', z.object({}), (): CertificateReport => report(parts));
+  adminOperation('cert.show', z.strictObject({}), (): CertificateReport => report(parts));
 
 export const certReload = (parts: CertificateParts) =>
-  adminOperation('cert.reload', z.object({}), async (): Promise<CertificateReport> => {
+  adminOperation('cert.reload', z.strictObject({}), async (): Promise<CertificateReport> => {
     await parts.certificates.look();
     return report(parts);
   });

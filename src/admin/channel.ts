@@ -35,26 +35,26 @@ export interface ShownChannel extends ListedChannel {
 const name = z.string().min(1).max(255);
 
 export const channelList = (parts: EntryParts) =>
-  adminOperation('channel.list', z.object({}), (): ListedChannel[] => {
+  adminOperation('channel.list', z.strictObject({}), (): ListedChannel[] => {
     const figures = channelFigures(parts.reader);
     return allChannels(parts.routing.settings()).map((row) => listed(row, figures));
   });
 
 export const channelShow = (parts: EntryParts) =>
-  adminOperation('channel.show', z.object({ name }), (input): ShownChannel => {
+  adminOperation('channel.show', z.strictObject({ name }), (input): ShownChannel => {
     const row = rowOf(parts, input.name);
     const { dn, problems = [] } = row;
     return { ...listed(row, channelFigures(parts.reader)), dn: dn === '' ? null : dn, problems };
   });
 
 export const channelPause = (parts: EntryParts) =>
-  adminOperation('channel.pause', z.object({ name, dryRun }), (input, caller, peer): Promise<Changed> => {
+  adminOperation('channel.pause', z.strictObject({ name, dryRun }), (input, caller, peer): Promise<Changed> => {
     const row = rowOf(parts, input.name);
     return setPaused(parts, row, { isPaused: true, caller, peer, dryRun: input.dryRun });
   });
 
 export const channelResume = (parts: EntryParts) =>
-  adminOperation('channel.resume', z.object({ name, dryRun }), (input, caller, peer): Promise<Changed> => {
+  adminOperation('channel.resume', z.strictObject({ name, dryRun }), (input, caller, peer): Promise<Changed> => {
     const row = rowOf(parts, input.name);
     return setPaused(parts, row, { isPaused: false, caller, peer, dryRun: input.dryRun });
   });

@@ -32,7 +32,7 @@ export interface DirectoryAccess {
 export const directoryAccess = ({ reader }: { readonly reader: Reader }) =>
   adminOperation(
     'directory.access',
-    z.object({ as: dn, on: dn }),
+    z.strictObject({ as: dn, on: dn }),
     (input): DirectoryAccess =>
       reader.snapshot(() => {
         const on = named(reader, input.on);

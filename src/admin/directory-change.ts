@@ -12,7 +12,7 @@ const LDIF_MAX = 16 * 1024 * 1024;
 export const directoryChange = (parts: EntryParts) =>
   adminOperation(
     'directory.change',
-    z.object({ ldif: z.string().max(LDIF_MAX), dryRun }),
+    z.strictObject({ ldif: z.string().max(LDIF_MAX), dryRun }),
     async ({ ldif, dryRun = false }, caller, peer): Promise<Changed> => {
       const changes = parseLdif(ldif, CHANGES_MAX);
       return changedOf(await submitChange(parts, { changes, caller, peer, dryRun }), dryRun);

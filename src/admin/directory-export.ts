@@ -46,7 +46,7 @@ const passwords = z.boolean().optional();
 export const directoryExport = ({ reader }: EntryParts) =>
   adminOperation(
     'directory.export',
-    z.object({
+    z.strictObject({
       after: z
         .string()
         .max(DN_MAX * 2)
@@ -92,7 +92,7 @@ function definitionsAndAbove(reader: Reader): Entry[] {
 export const directoryChanges = ({ reader }: EntryParts) =>
   adminOperation(
     'directory.changes',
-    z.object({ since: z.int().min(0), after: z.string().max(40).optional(), passwords }),
+    z.strictObject({ since: z.int().min(0), after: z.string().max(40).optional(), passwords }),
     ({ since, after, passwords: hasSecrets = false }, caller): LdifPage => {
       // The log has entries that are gone, of which no rule can be asked any more.
       requireDirectoryManager(caller);
@@ -122,7 +122,7 @@ const SEARCH_LIMIT = 10_000;
 export const directorySearch = ({ reader }: EntryParts) =>
   adminOperation(
     'directory.search',
-    z.object({
+    z.strictObject({
       filter: z.string().max(FILTER_MAX),
       base: z.string().max(DN_MAX).optional(),
       scope: z.enum(['base', 'one', 'sub']).optional(),

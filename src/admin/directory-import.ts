@@ -61,6 +61,8 @@ export interface RefusedRecord {
 export interface DirectoryImport extends ImportCounts {
   /** Password values of a kind that is not verified here: nobody logs in by them. */
   readonly unknownHashes: number;
+  /** Who has them; a line each. */
+  readonly withUnknownHashes: readonly { readonly line: number; readonly dn: string }[];
   readonly refused: readonly RefusedRecord[];
   /** What is no LDIF, with its line: nothing from that record on is done. */
   readonly broken: { readonly line: number; readonly reason: string } | null;
@@ -79,10 +81,10 @@ const SLICE = 50;
 const LDIF_MAX = 15 * 1024 * 1024;
 
 export const directoryRehearse = ({ rehearsals }: DirectoryImportParts) =>
-  adminOperation('directory.rehearse', z.object({}), async () => ({ rehearsal: await rehearsals.begin() }));
+  adminOperation('directory.rehearse', z.strictObject({}), async () => ({ rehearsal: await rehearsals.begin() }));
 
 export const directoryRehearsed = ({ rehearsals }: DirectoryImportParts) =>
-  adminOperation('directory.rehearsed', z.object({ rehearsal: z.string().max(100) }), async ({ rehearsal }) => {
+  adminOperation('directory.rehearsed', z.strictObject({ rehearsal: z.string().max(100) }), async ({ rehearsal }) => {
     await rehearsals.end(rehearsal);
     return {};
   });
@@ -90,9 +92,9 @@ export const directoryRehearsed = ({ rehearsals }: DirectoryImportParts) =>
 export const directoryImport = (parts: DirectoryImportParts) =>
   adminOperation(
     'directory.import',
-    z.object({
+    z.strictObject({
       /** Each as it stands in the file, and where. */
-      records: z.array(z.object({ line: z.int().min(1), ldif: z.string().max(LDIF_MAX) })).max(RECORDS_MAX),
+      records: z.array(z.strictObject({ line: z.int().min(1), ldif: z.string().max(LDIF_MAX) })).max(RECORDS_MAX),
       existing: z.enum(['refuse', 'skip', 'replace']),
       /** Goes on behind a record that is refused. */
       goesOn: z.boolean(),
@@ -148,6 +150,7 @@ class ImportRun {
   readonly #refused: RefusedRecord[] = [];
   #counts = { added: 0, replaced: 0, changed: 0, skipped: 0 };
   #unknownHashes = 0;
+  readonly #withUnknownHashes: { line: number; dn: string }[] = [];
   #broken: DirectoryImport['broken'] = null;
   /** In order, those that are posted before those that wait. */
   #posted: Posted[] = [];
@@ -181,7 +184,8 @@ class ImportRun {
     await this.#advance(0);
     // In the order of the file, whether a record was refused before it came to the writer or there.
     const refused = this.#refused.sort((a, b) => a.line - b.line);
-    return { ...this.#counts, unknownHashes: this.#unknownHashes, refused, broken: this.#broken };
+    const withUnknownHashes = this.#withUnknownHashes.sort((a, b) => a.line - b.line);
+    return { ...this.#counts, unknownHashes: this.#unknownHashes, withUnknownHashes, refused, broken: this.#broken };
   }
 
   /** False: one of them has ended the run. */
@@ -263,7 +267,10 @@ class ImportRun {
     this.#began = performance.now();
     if ('counts' in done) {
       for (const key of COUNTS) this.#counts[key] += done.counts[key];
-      for (const { unknownHashes } of ready) this.#unknownHashes += unknownHashes;
+      for (const { line, record, unknownHashes } of ready) {
+        this.#unknownHashes += unknownHashes;
+        if (unknownHashes > 0) this.#withUnknownHashes.push({ line, dn: record.change.dn });
+      }
     } else if ('refused' in done) await this.#refuse(ready, done);
     else {
       this.#isElsewhere = true;

@@ -15,7 +15,10 @@ const LDIF_MAX = 1_000_000;
 export const directoryProbe = ({ reader, directory }: SyncParts) =>
   adminOperation(
     'directory.probe',
-    z.union([z.object({ source: z.string().min(1).max(255) }), z.object({ ldif: z.string().max(LDIF_MAX) })]),
+    z.union([
+      z.strictObject({ source: z.string().min(1).max(255) }),
+      z.strictObject({ ldif: z.string().max(LDIF_MAX) }),
+    ]),
     (input): Promise<SourceProbe> => {
       if ('source' in input) {
         const source = ldapSources(reader).find(({ name }) => name === input.source.toLowerCase());

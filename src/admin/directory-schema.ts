@@ -9,9 +9,9 @@ import { adminOperation } from './operation.ts';
 
 /** As a file that OpenLDAP's slapd includes. */
 export const directorySchema = (_parts: EntryParts) =>
-  adminOperation('directory.schema', z.object({}), (): { readonly schema: string } => ({
+  adminOperation('directory.schema', z.strictObject({}), (): { readonly schema: string } => ({
     schema: openLdapSchema(schema()),
   }));
 
 export const directoryCheck = ({ reader }: EntryParts) =>
-  adminOperation('directory.check', z.object({}), (): Promise<UnfitEntries> => unfitEntries(reader));
+  adminOperation('directory.check', z.strictObject({}), (): Promise<UnfitEntries> => unfitEntries(reader));

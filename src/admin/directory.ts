@@ -31,7 +31,7 @@ export interface DirectoryDiff {
 export const directoryDiff = (parts: EntryParts) =>
   adminOperation(
     'directory.diff',
-    z.object({ ldif: z.string().max(LDIF_MAX) }),
+    z.strictObject({ ldif: z.string().max(LDIF_MAX) }),
     async ({ ldif }, caller, peer): Promise<DirectoryDiff> => {
       const { writer, routing, clock } = parts;
       const changes = parseLdif(ldif, CHANGES_MAX);

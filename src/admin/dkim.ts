@@ -28,7 +28,7 @@ export interface ListedKey {
 }
 
 export const dkimList = ({ reader }: Pick<EntryParts, 'reader'>) =>
-  adminOperation('dkim.list', z.object({}), (): ListedKey[] => {
+  adminOperation('dkim.list', z.strictObject({}), (): ListedKey[] => {
     const container = findEntry(reader, containerDn('keys'));
     return container === undefined ? [] : children(reader, container.id, LIST_MAX).flatMap(listed);
   });
@@ -43,7 +43,7 @@ function listed(entry: Entry): ListedKey[] {
 export const dkimRotate = (parts: EntryParts) =>
   adminOperation(
     'dkim.rotate',
-    z.object({ domain: domain.optional(), dryRun }),
+    z.strictObject({ domain: domain.optional(), dryRun }),
     async (input, caller): Promise<Changed> => {
       const own = input.domain === undefined ? undefined : ownDomain(parts, input.domain);
       const types: readonly KeyType[] = ['rsa', 'ed25519'];
@@ -56,7 +56,7 @@ export const dkimRotate = (parts: EntryParts) =>
 export const dkimImport = (parts: EntryParts) =>
   adminOperation(
     'dkim.import',
-    z.object({ domain, selector: z.string().max(63), key: z.string().max(PEM_BYTES), dryRun }),
+    z.strictObject({ domain, selector: z.string().max(63), key: z.string().max(PEM_BYTES), dryRun }),
     async (input, caller): Promise<Changed> => {
       const selector = asciiLower(input.selector);
       if (!isSelector(selector)) throw new Failure('invalid', `${selector} is no selector: ${SELECTOR_FORM}`);

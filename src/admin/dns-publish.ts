@@ -47,7 +47,7 @@ const DOMAINS_MAX = 1000;
 export const dnsPublish = (parts: DnsPublishParts) =>
   adminOperation(
     'dns.publish',
-    z.object({ domain: z.string().min(1).max(255).optional(), force: z.boolean().optional() }),
+    z.strictObject({ domain: z.string().min(1).max(255).optional(), force: z.boolean().optional() }),
     async ({ domain, force = false }): Promise<readonly DnsPublished[]> => {
       const { reader, writer, otherServers } = parts;
       if (otherServers.provider !== undefined)

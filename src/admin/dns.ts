@@ -19,7 +19,7 @@ export type ShownRecords = RecordsDescription & {
 export const dnsRecords = ({ reader, zoneSite }: { readonly reader: Reader; readonly zoneSite: ZoneSite }) =>
   adminOperation(
     'dns.records',
-    z.object({ domain: z.string().min(1).max(255) }),
+    z.strictObject({ domain: z.string().min(1).max(255) }),
     (input): ShownRecords =>
       reader.snapshot(() => {
         const parts = { names: zoneNames(reader), settings: readZoneSettings(reader, zoneSite) };

@@ -18,7 +18,7 @@ import { domainOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
 
 const domain = z.string().min(1).max(255);
-const decided = z.object({ domain, dryRun });
+const decided = z.strictObject({ domain, dryRun });
 
 /** A line of `domain pending`; the keys of its JSON. */
 export interface ListedPending {
@@ -32,7 +32,7 @@ export interface ListedPending {
 }
 
 export const domainPending = ({ reader }: Pick<EntryParts, 'reader'>) =>
-  adminOperation('domain.pending', z.object({}), (): ListedPending[] =>
+  adminOperation('domain.pending', z.strictObject({}), (): ListedPending[] =>
     listPending(reader).map((each) => ({
       domain: each.domain,
       action: each.action,
@@ -98,14 +98,18 @@ export interface DomainToken {
 
 /** What who has the domain publishes, so that the policy takes it. The policy's secret itself is never said. */
 export const domainToken = ({ reader }: Pick<EntryParts, 'reader'>) =>
-  adminOperation('domain.token', z.object({ policy: z.string().min(1).max(255), domain }), (input): DomainToken => {
-    const own = domainOf(input.domain);
-    const entry = findEntry(reader, `cn=${escapeDnValue(input.policy)},${containerDn('policies')}`);
-    if (entry === undefined) throw new Failure('not-found', `there is no policy ${input.policy}`);
-    const token = textValue(entry, 'waypostmatchtoken');
-    if (token === undefined)
-      throw new Failure('not-found', `the policy ${input.policy} has no waypostMatchToken: it asks for no record`);
-    const name = `${domainTokenName(own)}.`;
-    const text = domainTokenText(token, own);
-    return { record: `${name} IN TXT "${text}"`, name, text };
-  });
+  adminOperation(
+    'domain.token',
+    z.strictObject({ policy: z.string().min(1).max(255), domain }),
+    (input): DomainToken => {
+      const own = domainOf(input.domain);
+      const entry = findEntry(reader, `cn=${escapeDnValue(input.policy)},${containerDn('policies')}`);
+      if (entry === undefined) throw new Failure('not-found', `there is no policy ${input.policy}`);
+      const token = textValue(entry, 'waypostmatchtoken');
+      if (token === undefined)
+        throw new Failure('not-found', `the policy ${input.policy} has no waypostMatchToken: it asks for no record`);
+      const name = `${domainTokenName(own)}.`;
+      const text = domainTokenText(token, own);
+      return { record: `${name} IN TXT "${text}"`, name, text };
+    },
+  );

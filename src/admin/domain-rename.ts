@@ -18,7 +18,7 @@ export interface DomainRenameParts {
 export const domainRename = ({ domainRenames }: DomainRenameParts) =>
   adminOperation(
     'domain.rename',
-    z.object({ from: name, to: name, dryRun }),
+    z.strictObject({ from: name, to: name, dryRun }),
     (input, caller): Promise<RenameProgress | RehearsedRename> => {
       const names = { from: domainOf(input.from), to: domainOf(input.to) };
       const renamed =

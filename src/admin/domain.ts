@@ -58,7 +58,7 @@ function listed(row: RouteRow): ListedDomain {
 export const domainAdd = (parts: EntryParts) =>
   adminOperation(
     'domain.add',
-    z.object({ domain: name, catchall: z.string().optional(), dryRun }),
+    z.strictObject({ domain: name, catchall: z.string().optional(), dryRun }),
     (input, caller, peer): Promise<Changed> => {
       const domain = domainOf(input.domain);
       const catchall = input.catchall === undefined ? [] : [mailAddressOf(input.catchall).text];
@@ -87,7 +87,7 @@ export const domainAdd = (parts: EntryParts) =>
 
 export const domainList = (parts: EntryParts) =>
   forDomains(
-    adminOperation('domain.list', z.object({}), async (_, caller): Promise<ListedDomain[]> => {
+    adminOperation('domain.list', z.strictObject({}), async (_, caller): Promise<ListedDomain[]> => {
       const only = administersOnly(parts.reader, caller);
       const list: ListedDomain[] = [];
       for (let page: RouteRow[] | undefined; page?.length !== 0 && list.length < LIST_MAX; ) {
@@ -104,7 +104,7 @@ export type ShownDomain = ListedDomain & DomainStanding & { readonly entry: Show
 
 export const domainShow = (parts: EntryParts & { readonly zoneSite: ZoneSite }) =>
   forDomains(
-    adminOperation('domain.show', z.object({ domain: name }), (input): ShownDomain => {
+    adminOperation('domain.show', z.strictObject({ domain: name }), (input): ShownDomain => {
       const domain = domainOf(input.domain);
       const row = parts.routing.route(domain);
       const entry = findEntry(parts.reader, dcDnOfDomain(domain));
@@ -117,21 +117,25 @@ export const domainShow = (parts: EntryParts & { readonly zoneSite: ZoneSite }) 
   );
 
 export const domainRemove = (parts: EntryParts) =>
-  adminOperation('domain.remove', z.object({ domain: name, dryRun }), async (input, caller, peer): Promise<Changed> => {
-    const domain = domainOf(input.domain);
-    const dn = dcDnOfDomain(domain);
-    const row = parts.routing.route(domain);
-    if (row === undefined) throw notADomain(domain);
-    if (findEntry(parts.reader, dn) === undefined) throw withoutEntry(domain, row);
-    const isDryRun = input.dryRun ?? false;
-    if (isBaseOfOthers(parts, dn)) {
-      const args = { domain, caller, now: parts.clock.now(), dryRun: isDryRun };
-      return changedOf(await parts.writer.execute(leaveNode, args), isDryRun);
-    }
-    return named(submitForCommand(parts, { kind: 'delete', dn }, { caller, peer, dryRun: isDryRun }), {
-      notAllowedOnNonLeaf: `${domain} has users, lists or subdomains: see waypost user list ${domain}`,
-    });
-  });
+  adminOperation(
+    'domain.remove',
+    z.strictObject({ domain: name, dryRun }),
+    async (input, caller, peer): Promise<Changed> => {
+      const domain = domainOf(input.domain);
+      const dn = dcDnOfDomain(domain);
+      const row = parts.routing.route(domain);
+      if (row === undefined) throw notADomain(domain);
+      if (findEntry(parts.reader, dn) === undefined) throw withoutEntry(domain, row);
+      const isDryRun = input.dryRun ?? false;
+      if (isBaseOfOthers(parts, dn)) {
+        const args = { domain, caller, now: parts.clock.now(), dryRun: isDryRun };
+        return changedOf(await parts.writer.execute(leaveNode, args), isDryRun);
+      }
+      return named(submitForCommand(parts, { kind: 'delete', dn }, { caller, peer, dryRun: isDryRun }), {
+        notAllowedOnNonLeaf: `${domain} has users, lists or subdomains: see waypost user list ${domain}`,
+      });
+    },
+  );
 
 /** People of another domain live below it, as after a rename: the node stays for them. */
 function isBaseOfOthers({ reader }: EntryParts, dn: string): boolean {

@@ -175,7 +175,7 @@ export function shownOfAddress(
 }
 
 export const addressInput = z.string().min(1).max(320);
-export const removeInput = z.object({ address: addressInput, dryRun });
+export const removeInput = z.strictObject({ address: addressInput, dryRun });
 
 /** What `user remove` and `group remove` run. */
 export function removal(parts: EntryParts, kind: 'user' | 'group') {

@@ -44,7 +44,7 @@ export const groupAdd = (parts: EntryParts) =>
   forDomains(
     adminOperation(
       'group.add',
-      z.object({ address: addressInput, member: z.array(addressInput).max(100_000).optional(), dryRun }),
+      z.strictObject({ address: addressInput, member: z.array(addressInput).max(100_000).optional(), dryRun }),
       (input, caller, peer): Promise<Changed> => {
         const mail = mailAddressOf(input.address);
         // An entry that is named twice, perhaps by two addresses, is one member.
@@ -86,7 +86,7 @@ export const groupShow = (parts: EntryParts) =>
   forDomains(
     adminOperation(
       'group.show',
-      z.object({ address: addressInput }),
+      z.strictObject({ address: addressInput }),
       (input, caller): ListedGroup & { entry: ShownEntry } => {
         const entry = shownOfAddress(parts, mailAddressOf(input.address), { kind: 'group', caller });
         return { ...listedGroup(entry), entry: show(parts.reader, entry) };

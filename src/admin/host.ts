@@ -51,7 +51,7 @@ const name = z.string().min(1).max(255);
 
 /** Adds its entry, or gives the entry of a host a password: that makes it a server. */
 export const hostAdd = (parts: HostParts) =>
-  adminOperation('host.add', z.object({ name, dryRun }), async (input, caller, peer): Promise<AddedHost> => {
+  adminOperation('host.add', z.strictObject({ name, dryRun }), async (input, caller, peer): Promise<AddedHost> => {
     // A server sees every secret.
     if (caller.kind !== 'administrator') throw new Failure('denied', 'this is for the Directory Manager');
     const host = nameOf(input.name);
@@ -69,7 +69,7 @@ export const hostAdd = (parts: HostParts) =>
   });
 
 export const hostList = (parts: HostParts) =>
-  adminOperation('host.list', z.object({}), (): ListedHost[] => {
+  adminOperation('host.list', z.strictObject({}), (): ListedHost[] => {
     const container = findEntry(parts.reader, containerDn('hosts'));
     if (container === undefined) return [];
     return children(parts.reader, container.id, LIST_MAX).flatMap((entry) => {
@@ -87,7 +87,7 @@ export const hostList = (parts: HostParts) =>
 
 /** Its connections end with its entry. */
 export const hostRemove = (parts: HostParts) =>
-  adminOperation('host.remove', z.object({ name, dryRun }), (input, caller, peer): Promise<Changed> => {
+  adminOperation('host.remove', z.strictObject({ name, dryRun }), (input, caller, peer): Promise<Changed> => {
     const host = nameOf(input.name);
     if (host === parts.hostname) throw new Failure('invalid', `${host} is this server`);
     const dn = dnOf(host);

@@ -17,7 +17,7 @@ import { administersOnly } from './audience.ts';
 import { baseOf, type EntryParts, LIST_MAX } from './entries.ts';
 import { domainOf } from './naming.ts';
 
-export const listInput = z.object({ domain: z.string().optional() });
+export const listInput = z.strictObject({ domain: z.string().optional() });
 
 type ListInput = z.infer<typeof listInput>;
 

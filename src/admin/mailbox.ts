@@ -22,7 +22,7 @@ export const mailboxCheck = (parts: CheckParts) =>
   adminOperation(
     'mailbox.check',
     /** `bytes`: read every message, too. */
-    z.object({ bytes: z.boolean().optional() }),
+    z.strictObject({ bytes: z.boolean().optional() }),
     async (input): Promise<CheckProblem[]> => {
       const problems: CheckProblem[] = [];
       const { reader, segments, channels } = parts;

@@ -56,7 +56,7 @@ export interface Requester {
   readonly admit?: (operation: Addressed, input: unknown, caller: Caller) => void;
 }
 
-/** The operation on input that has come over a wire. Throws `invalid` for input that is not of its form. */
+/** The operation on input that has come over a wire. Throws `invalid` for input that is not of its form, with a key more too. */
 export async function runAdminOperation<Input, Output>(
   operation: AdminOperation<Input, Output>,
   input: unknown,
@@ -64,8 +64,8 @@ export async function runAdminOperation<Input, Output>(
 ): Promise<Output> {
   const parsed = operation.input.safeParse(input);
   if (!parsed.success) {
-    const issue = parsed.error.issues[0]!;
-    throw new Failure('invalid', `${issue.path.join('.')}: ${issue.message}`);
+    const { path, message } = parsed.error.issues[0]!;
+    throw new Failure('invalid', path.length === 0 ? message : `${path.join('.')}: ${message}`);
   }
   admit?.(operation, parsed.data, caller);
   return operation.run(parsed.data, caller, peer);

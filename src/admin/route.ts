@@ -65,7 +65,7 @@ export interface MailboxQuota extends LimitAndUse {
 
 const LOOPBACK = '127.0.0.1';
 
-const input = z.object({
+const input = z.strictObject({
   address: addressInput,
   /** `''` or `<>`: the null reverse-path. */
   from: z.string().max(320).optional(),

@@ -53,7 +53,7 @@ export const ruleList = (parts: { readonly reader: Reader; readonly routing: Rou
   adminOperation(
     'rule.list',
     // `after` is a domain.
-    z.object({ after: z.string().max(255).optional() }),
+    z.strictObject({ after: z.string().max(255).optional() }),
     ({ after }): ListedRules => {
       const { rules } = parts.routing.settings();
       const domains = readRoutes(parts.reader, after ?? '', PAGE);
@@ -83,7 +83,7 @@ function listedRule({ order, pattern, template, source, name }: Rule): ListedRul
 export const ruleTest = (parts: { readonly routing: RoutingCache }) =>
   adminOperation(
     'rule.test',
-    z.object({
+    z.strictObject({
       address: z.string().min(1).max(320),
       with: z.string().max(RULE_TEXT_MAX).optional(),
       door: z.enum(DOORS).optional(),

@@ -59,7 +59,7 @@ export interface StatusParts {
 }
 
 export const status = (parts: StatusParts) =>
-  adminOperation('status', z.object({}), (): ServerStatus => {
+  adminOperation('status', z.strictObject({}), (): ServerStatus => {
     const { reader, zoneSite, scram, version, startedAt, hostname, listeners, otherServers } = parts;
     const { provider, followers } = otherServers;
     return {

@@ -77,7 +77,7 @@ export interface SyncStatus {
 }
 
 export const syncStatus = ({ reader, syncRuns, zoneSources, directory, otherServers, zoneSite }: SyncParts) =>
-  adminOperation('sync.status', z.object({}), async (): Promise<SyncStatus> => {
+  adminOperation('sync.status', z.strictObject({}), async (): Promise<SyncStatus> => {
     const stays = (await leftBehind(reader, zoneSite)).map(leftBehindProblem);
     const others = [...(await misplacedDomains(reader)), ...(await unservedShares(reader)), ...stays];
     const { unfit } = await unfitEntries(reader);
@@ -107,20 +107,20 @@ function leftBehindProblem({ domain, zone }: LeftBehind): EntryProblems {
 }
 
 export const syncFull = ({ syncRuns }: SyncParts) =>
-  adminOperation('sync.full', z.object({}), (): Promise<Synchronized> => syncRuns.full());
+  adminOperation('sync.full', z.strictObject({}), (): Promise<Synchronized> => syncRuns.full());
 
 const domainName = z.string().min(1).max(1000);
 
 export const syncDomain = ({ syncRuns }: SyncParts) =>
-  adminOperation('sync.domain', z.object({ domain: domainName }), ({ domain }): Promise<Synchronized> => {
+  adminOperation('sync.domain', z.strictObject({ domain: domainName }), ({ domain }): Promise<Synchronized> => {
     return syncRuns.domain(nameOf(domain));
   });
 
 export const syncVerify = ({ syncRuns }: SyncParts) =>
-  adminOperation('sync.verify', z.object({}), (): Promise<Verification> => syncRuns.verify());
+  adminOperation('sync.verify', z.strictObject({}), (): Promise<Verification> => syncRuns.verify());
 
 export const syncDigest = ({ reader }: SyncParts) =>
-  adminOperation('sync.digest', z.object({ domain: domainName.optional() }), ({ domain }): Promise<Digest> => {
+  adminOperation('sync.digest', z.strictObject({ domain: domainName.optional() }), ({ domain }): Promise<Digest> => {
     const name = domain === undefined ? undefined : knownDomain(reader, domain);
     return digestTables(reader, name, () => new Promise((resolve) => setImmediate(resolve)));
   });
@@ -129,7 +129,7 @@ export const syncDigest = ({ reader }: SyncParts) =>
 export const syncRows = ({ reader }: SyncParts) =>
   adminOperation(
     'sync.rows',
-    z.object({ domain: domainName.optional(), after: z.string().max(20_000_000).optional() }),
+    z.strictObject({ domain: domainName.optional(), after: z.string().max(20_000_000).optional() }),
     ({ domain, after = '' }): string[] => {
       const name = domain === undefined ? undefined : knownDomain(reader, domain);
       return digestLines(reader, name, after);
@@ -140,7 +140,7 @@ export const syncRows = ({ reader }: SyncParts) =>
 export const syncSource = ({ directory }: SyncParts) =>
   adminOperation(
     'sync.source',
-    z.object({ source: z.string().min(1).max(255), acceptRemovals: z.literal(true) }),
+    z.strictObject({ source: z.string().min(1).max(255), acceptRemovals: z.literal(true) }),
     async ({ source }): Promise<{ source: string }> => {
       await directory.acceptRemovals(asciiLower(source));
       return { source };
@@ -151,7 +151,7 @@ export const syncSource = ({ directory }: SyncParts) =>
 export const syncFromDns = (parts: SyncParts) =>
   adminOperation(
     'sync.from-dns',
-    z.object({ zone: domainName, server: z.string().min(1).max(100), dryRun: z.boolean().optional() }),
+    z.strictObject({ zone: domainName, server: z.string().min(1).max(100), dryRun: z.boolean().optional() }),
     async ({ zone: name, server: text, dryRun = false }, caller, peer): Promise<ZoneOutcome> => {
       const zone = nameOf(name);
       const server = parseZoneServer(text);
@@ -195,7 +195,7 @@ async function keepSource(parts: SyncParts, { zone, server, caller, peer }: Aske
 export const syncFromZone = (parts: SyncParts) =>
   adminOperation(
     'sync.from-zone',
-    z.object({
+    z.strictObject({
       /** A master file, a character an octet. */
       text: z.string().max(ZONE_FILE_BYTES),
       zone: domainName.optional(),

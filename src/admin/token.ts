@@ -43,7 +43,7 @@ const PAGE = 500;
 export const tokenAdd = (parts: EntryParts) =>
   adminOperation(
     'token.add',
-    z.object({
+    z.strictObject({
       account,
       name,
       scopes: z.array(z.enum(TOKEN_SCOPES)).min(1).max(TOKEN_SCOPES.length),
@@ -73,7 +73,7 @@ export const tokenAdd = (parts: EntryParts) =>
 
 /** All tokens, or an account's. */
 export const tokenList = (parts: EntryParts) =>
-  adminOperation('token.list', z.object({ account }), async (input): Promise<ListedToken[]> => {
+  adminOperation('token.list', z.strictObject({ account }), async (input): Promise<ListedToken[]> => {
     if (input.account !== undefined) return listedTokens(holderOf(parts, input.account));
     const list: ListedToken[] = [];
     for (let page: Entry[] | undefined; page?.length !== 0 && list.length < LIST_MAX; ) {
@@ -86,7 +86,7 @@ export const tokenList = (parts: EntryParts) =>
 
 /** Sessions that were opened with it end. */
 export const tokenRemove = (parts: EntryParts) =>
-  adminOperation('token.remove', z.object({ account, name, dryRun }), async (input, caller): Promise<Changed> => {
+  adminOperation('token.remove', z.strictObject({ account, name, dryRun }), async (input, caller): Promise<Changed> => {
     const { uuid } = holderOf(parts, input.account);
     const { name: named, dryRun: isDry = false } = input;
     const summary: ChangeSummary = await parts.writer.execute(removeToken, {

@@ -13,7 +13,7 @@ export const trace = (parts: { readonly reader: Reader }) =>
   forDomains(
     adminOperation(
       'trace',
-      z.object({ what: z.string().min(1).max(1000) }),
+      z.strictObject({ what: z.string().min(1).max(1000) }),
       async (input, caller): Promise<TracedEvent[]> => {
         const only = administersOnly(parts.reader, caller);
         const found = await find(parts.reader, input.what.trim(), only);

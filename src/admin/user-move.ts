@@ -33,7 +33,7 @@ export const userMove = (parts: EntryParts) =>
   forDomains(
     adminOperation(
       'user.move',
-      z.object({ address: addressInput, to: addressInput, dryRun }),
+      z.strictObject({ address: addressInput, to: addressInput, dryRun }),
       (input, caller, peer): Promise<Changed> => {
         const from = mailAddressOf(input.address);
         const to = mailAddressOf(input.to);

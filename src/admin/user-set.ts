@@ -34,7 +34,7 @@ function limit(words: string) {
     .optional();
 }
 
-const input = z.object({
+const input = z.strictObject({
   address: addressInput,
   /** Where mail goes on to; none: nowhere. */
   forward: z.array(addressInput).max(FORWARDS_MAX).optional(),
@@ -42,7 +42,11 @@ const input = z.object({
   vacation: z
     .union([
       z.literal(false),
-      z.object({ from: time.optional(), until: time.optional(), text: z.string().min(1).max(TEXT_MAX).optional() }),
+      z.strictObject({
+        from: time.optional(),
+        until: time.optional(),
+        text: z.string().min(1).max(TEXT_MAX).optional(),
+      }),
     ])
     .optional(),
   /** Octets, as mailQuota has it. */

@@ -11,7 +11,7 @@ export const userSuspend = (parts: EntryParts) =>
   forDomains(
     adminOperation(
       'user.suspend',
-      z.object({ address: addressInput, undo: z.boolean().optional(), dryRun }),
+      z.strictObject({ address: addressInput, undo: z.boolean().optional(), dryRun }),
       (input, caller, peer): Promise<Changed> => {
         const { dn } = entryOfAddress(parts, mailAddressOf(input.address), 'user');
         const values = input.undo === true ? [] : ['suspended'];

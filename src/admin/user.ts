@@ -49,7 +49,7 @@ export const userAdd = (parts: EntryParts) =>
   forDomains(
     adminOperation(
       'user.add',
-      z.object({
+      z.strictObject({
         address: addressInput,
         name: z.string().max(200).optional(),
         /** Undefined sets none: the user cannot log in until there is one. */
@@ -92,7 +92,7 @@ export const userList = (parts: EntryParts) =>
 
 export const userShow = (parts: EntryParts) =>
   forSelf(
-    adminOperation('user.show', z.object({ address: addressInput }), (input, caller): ShownUser => {
+    adminOperation('user.show', z.strictObject({ address: addressInput }), (input, caller): ShownUser => {
       const entry = shownOfAddress(parts, mailAddressOf(input.address), { kind: 'user', caller });
       return { ...listedUser(entry), delivery: deliveryWords(entry), entry: show(parts.reader, entry) };
     }),

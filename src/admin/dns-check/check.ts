@@ -86,7 +86,7 @@ interface Checked {
 
 export const dnsCheck = (parts: DnsCheckParts) => {
   let running = 0;
-  return adminOperation('dns.check', z.object({ domain: z.string().min(1).max(255) }), async (input) => {
+  return adminOperation('dns.check', z.strictObject({ domain: z.string().min(1).max(255) }), async (input) => {
     const checked = checkedOf(domainOf(input.domain), parts);
     if (running >= CHECKS_MAX) throw new Failure('too-many', `${CHECKS_MAX} checks are under way: try again`);
     running++;

@@ -8,7 +8,7 @@ import { adminOperation } from '../operation.ts';
 import { changeChosen, chosen, type ManagedQueue, type QueueParts } from './selected.ts';
 
 export const queueHold = (parts: QueueParts) =>
-  adminOperation('queue.hold', z.object(chosen), async (asked, caller, peer): Promise<ManagedQueue> => {
+  adminOperation('queue.hold', z.strictObject(chosen), async (asked, caller, peer): Promise<ManagedQueue> => {
     const { writer, clock, log } = parts;
     const managed = await changeChosen(parts, asked, (rows) =>
       writer.execute(holdRows, { rows, by: 'admin', at: clock.now() }),
@@ -19,7 +19,7 @@ export const queueHold = (parts: QueueParts) =>
 
 /** Whoever holds them. */
 export const queueRelease = (parts: QueueParts) =>
-  adminOperation('queue.release', z.object(chosen), async (asked, caller, peer): Promise<ManagedQueue> => {
+  adminOperation('queue.release', z.strictObject(chosen), async (asked, caller, peer): Promise<ManagedQueue> => {
     const { writer, clock, log } = parts;
     const managed = await changeChosen(parts, asked, (rows) => writer.execute(releaseRows, { rows, at: clock.now() }));
     if (isDone(managed)) log.info('transfer.release', fieldsOf(managed, caller, peer));

@@ -37,7 +37,7 @@ export const queueImport = (parts: ImportingParts) => {
   return adminOperation(
     'queue.import',
     /** `token`: what the page before has given; `isLf`: the message has no CRLF, and each LF becomes one. */
-    z.object({
+    z.strictObject({
       token: z.string().max(100).optional(),
       base64: z.base64().max(PAGE_CHARACTERS),
       isLast: z.boolean(),

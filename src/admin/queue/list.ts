@@ -36,7 +36,7 @@ export const queueList = (parts: Parts) =>
     adminOperation(
       'queue.list',
       /** Ids, filters, or neither: all rows. */
-      z.object({
+      z.strictObject({
         ids,
         ...filters,
         after: z.number().int().min(0).optional(),
@@ -68,6 +68,6 @@ export const queueList = (parts: Parts) =>
   );
 
 export const queueDestinations = ({ reader, clock }: Pick<QueueParts, 'reader' | 'clock'>) =>
-  adminOperation('queue.destinations', z.object(filters), (asked) =>
+  adminOperation('queue.destinations', z.strictObject(filters), (asked) =>
     queuedDestinations(reader, selectorOf(asked) ?? {}, clock.now()),
   );

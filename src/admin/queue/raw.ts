@@ -16,7 +16,7 @@ export const queueRaw = (parts: RawParts) =>
   adminOperation(
     'queue.raw',
     /** `at`: what the piece before has given; absent for the first one. */
-    z.object({ id: z.string().min(1).max(20), at: z.number().int().min(0).optional() }),
+    z.strictObject({ id: z.string().min(1).max(20), at: z.number().int().min(0).optional() }),
     async ({ id, at }): Promise<QueueRawPiece> => {
       const piece = await rawPiece(parts, rowsOfOneSender(parts.reader, id), at);
       return { base64: piece.bytes.toString('base64'), at: piece.at ?? null };

@@ -8,7 +8,7 @@ import { changeChosen, chosen, type ManagedQueue, type QueueParts } from './sele
 export const queueRemove = (parts: QueueParts) =>
   adminOperation(
     'queue.remove',
-    z.object({ ...chosen, report: z.boolean().optional() }),
+    z.strictObject({ ...chosen, report: z.boolean().optional() }),
     ({ report, ...asked }): Promise<ManagedQueue> => {
       const { writer, clock } = parts;
       const told = report === true ? { report } : {};

@@ -19,7 +19,7 @@ export const queueReroute = (parts: RerouteParts) =>
   adminOperation(
     'queue.reroute',
     /** `to`: CHANNEL or CHANNEL:HOST. */
-    z.object({ ...chosen, to: z.string().min(1).max(600).optional() }),
+    z.strictObject({ ...chosen, to: z.string().min(1).max(600).optional() }),
     async ({ to: written, ...asked }): Promise<ManagedQueue> => {
       const { writer, clock } = parts;
       const to = written === undefined ? {} : { to: fixedTo(parts, written) };

@@ -8,7 +8,7 @@ import { changeChosen, chosen, type ManagedQueue, type QueueParts } from './sele
 export const queueRetry = (parts: QueueParts) =>
   adminOperation(
     'queue.retry',
-    z.object({ ...chosen, all: z.boolean().optional() }),
+    z.strictObject({ ...chosen, all: z.boolean().optional() }),
     async (asked): Promise<ManagedQueue> => {
       const { writer } = parts;
       if (asked.all !== true || asked.dryRun === true)

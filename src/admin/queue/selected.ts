@@ -63,8 +63,8 @@ export const filters = {
 
 export const chosen = { ids, ...filters, upTo: z.number().int().min(0).optional(), dryRun: z.boolean().optional() };
 
-const filtersObject = z.object(filters);
-const chosenObject = z.object(chosen);
+const filtersObject = z.strictObject(filters);
+const chosenObject = z.strictObject(chosen);
 type Filters = z.infer<typeof filtersObject>;
 type Chosen = z.infer<typeof chosenObject> & {
   /** Every row. */

@@ -7,7 +7,7 @@ import { adminOperation } from '../operation.ts';
 import type { QueueParts } from './selected.ts';
 
 export const queueShow = (parts: Pick<QueueParts, 'reader'>) =>
-  adminOperation('queue.show', z.object({ id: z.number().int().positive() }), (input): QueueEntry => {
+  adminOperation('queue.show', z.strictObject({ id: z.number().int().positive() }), (input): QueueEntry => {
     const entry = findQueueEntry(parts.reader, input.id);
     if (entry === undefined) throw new Failure('not-found', `the queue has no row ${input.id}`);
     return entry;
