@@ -249,7 +249,9 @@ const OF_OTHERS: ReadonlySet<string> = new Set([
     'entryid',
   ],
   ...['parentid', 'passwordexpirationtime', 'passwordexpwarned', 'passwordretrycount', 'retrycountresettime'],
-  ...['passwordhistory', 'passwordgraceusertime', 'passwordallowchangetime'],
+  ...['passwordhistory', 'passwordgraceusertime', 'passwordallowchangetime', 'passwordpolicysubentry'],
+  ...['pwdupdatetime', 'lastlogintime', 'lastloginhistory', 'internalcreatorsname', 'internalmodifiersname'],
+  ...['tombstonenumsubordinates', 'nsparentuniqueid'],
   ...['dscorepropagationdata', 'entryttl'],
 ]);
 

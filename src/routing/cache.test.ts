@@ -219,6 +219,19 @@ test('a user at another host has no account until the mail host is this one', as
   assert.equal(accounts(), Number(before) + 1);
 });
 
+test('a login may name the account by another name of its domain', async () => {
+  const classes = ['domain', 'inetDomainAlias'];
+  const alias = (domain: string, target: string) =>
+    add(domainDn(domain), { objectClass: classes, aliasedObjectName: domainDn(target) });
+  await directory.apply(alias('acme.test', 'acme.example'), alias('lost.test', 'nowhere.example'));
+  const { account } = cache.findLogin('ann@acme.example')!;
+  assert.equal(cache.findLogin('Ann@ACME.test')?.account, account);
+  for (const none of ['bob@acme.test', 'ann@lost.test', 'ann@nowhere.example'])
+    assert.equal(cache.findLogin(none), undefined);
+  await directory.apply(remove(domainDn('acme.test')));
+  assert.equal(cache.findLogin('ann@acme.test'), undefined);
+});
+
 test('tables that cannot be read are a failure, not an unknown recipient', () => {
   const broken: Reader = {
     ...directory.reader,

@@ -159,7 +159,7 @@ export class RoutingCache {
     return this.#state === undefined ? undefined : this.#memory.plainAccount(address);
   }
 
-  /** The user entry that a login names: any of its addresses in any case; `postmaster` is the site's. */
+  /** The user entry that a login names: any of its addresses in any case, by another name of the domain too; `postmaster` is the site's. */
   findLogin(login: string): Login | undefined {
     return this.#answer((tables) => {
       const row = this.#userOf(login, tables);
@@ -296,13 +296,22 @@ export class RoutingCache {
     if (asciiLower(login) === SITE_POSTMASTER) return tables.alias(SITE_POSTMASTER);
     const address = tryParseAddress(login);
     if (address === undefined) return null;
-    const found = tables.alias(addressKey(address));
+    const own = tables.alias(addressKey(address));
+    const found = own === null ? byOtherName(address, tables) : own;
     // Whose address it is will be asked first.
     const row = found?.isByName === true ? null : found;
     const isSitePostmaster =
       asciiLower(address.localPart) === SITE_POSTMASTER && this.#site.hostnames.includes(address.domain);
     return row === null && isSitePostmaster ? tables.alias(SITE_POSTMASTER) : row;
   }
+}
+
+/** Who has the address, by another name of its domain. Undefined when a row that is needed is not loaded. */
+function byOtherName({ localPart, domain }: Address, tables: RoutingTables): RecipientRow | null | undefined {
+  const route = tables.route(domain);
+  if (route === undefined) return undefined;
+  const aliasOf = route?.aliasOf ?? '';
+  return aliasOf === '' ? null : tables.alias(addressKey({ localPart, domain: aliasOf }));
 }
 
 /** Undefined for a text that is no address. */

@@ -42,7 +42,7 @@ import { parseStatusValue, type StatusAttribute } from './status.ts';
  * Goes up with any change that gives other rows for the same entries: the tables are then compiled anew at the next
  * start. compile-version.test.ts knows what each version gives.
  */
-export const COMPILER_VERSION = 6;
+export const COMPILER_VERSION = 7;
 
 /** The entry that the first start makes: mail for the postmaster of everything goes to its account. */
 export const sitePostmasterDn = ofSuffix((suffix) => `uid=postmaster,ou=Waypost,${suffix}`);
@@ -78,7 +78,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
     quota: quotaOf(entry, 'mailDomainDiskQuota', 'mailDomainMsgQuota', problems),
     ...sourceOf(entry),
     ...broughtOf(entry),
-    unsupported: orAbsent(presentOf(entry, unsupportedAttributes.domain)),
+    unsupported: orAbsent(unsupportedOf(entry, unsupportedAttributes.domain, problems)),
     problems: orAbsent(problems),
   });
 }
@@ -212,7 +212,7 @@ export function compileRecipient(stored: Entry, placement: Placement): Recipient
     sizeMax: sizeMaxOf(entry, 'mailMsgMaxBlocks', problems),
   };
   const options = compileOptions(entry, kind, problems);
-  const unsupported = presentOf(entry, unsupportedAttributes[kind]);
+  const unsupported = unsupportedOf(entry, unsupportedAttributes[kind], problems);
   if (kind === 'user')
     return withoutAbsent({
       kind,
@@ -363,8 +363,12 @@ export function ownAdmissionOf(stored: Entry): OwnAdmission {
   });
 }
 
-function presentOf(entry: Entry, names: readonly string[]): string[] {
-  return names.filter((name) => entry.attributes.has(attributeKey(name)));
+/** Those that the entry has. Its mail waits, so they are named. */
+function unsupportedOf(entry: Entry, names: readonly string[], problems: Problem[]): string[] {
+  const present = names.filter((name) => entry.attributes.has(attributeKey(name)));
+  for (const attribute of present)
+    problems.push({ attribute, value: '', reason: 'is not carried out: its mail gets 451' });
+  return present;
 }
 
 const NOT_A_HOST = 'is not the name or the address of a host';

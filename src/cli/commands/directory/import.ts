@@ -173,6 +173,8 @@ class Import {
       throw error;
     });
     for (const key of COUNTS) this.#done[key] += done[key];
+    for (const { line, dn } of done.withUnknownHashes)
+      process.stderr.write(`waypost: line ${line}: ${printable(dn)}: a password of a kind that is not verified here\n`);
     for (const { line, dn, code, reason } of done.refused) {
       this.#refused++;
       this.#code = EXIT.no;
