@@ -73,7 +73,8 @@ describe('/v1', { skip, concurrency: false }, () => {
       ['user/list', '{"domian":"acme.example"}', 'domian'],
       ['user/add', '{"address":"eve@acme.example","pasword":"battery staple"}', 'pasword'],
       ['user/remove', '{"address":"ann@acme.example","dryrun":true}', 'dryrun'],
-      ['user/set', '{"address":"ann@acme.example","vacation":{"form":"2026-01-01"}}', 'form'],
+      ['user/set', '{"address":"ann@acme.example","vacation":{"form":"2026-01-01"}}', 'vacation: .*form'],
+      ['user/set', '{"address":"ann@acme.example","vacation":{"from":"tomorrow"}}', 'vacation.from: is neither a day'],
       ['queue/remove', '{"ids":["1"],"reports":true}', 'reports'],
       ['status', '{"verbose":true}', 'verbose'],
     ] as const;

@@ -64,9 +64,18 @@ export async function runAdminOperation<Input, Output>(
 ): Promise<Output> {
   const parsed = operation.input.safeParse(input);
   if (!parsed.success) {
-    const { path, message } = parsed.error.issues[0]!;
-    throw new Failure('invalid', path.length === 0 ? message : `${path.join('.')}: ${message}`);
+    throw new Failure('invalid', wordsOf(parsed.error.issues[0]!));
   }
   admit?.(operation, parsed.data, caller);
   return operation.run(parsed.data, caller, peer);
+}
+
+/** Of several forms that it might have, the last one without words of its own says what it misses. */
+function wordsOf(issue: z.core.$ZodIssue, above: readonly PropertyKey[] = []): string {
+  const path = [...above, ...issue.path];
+  if (issue.code === 'invalid_union' && issue.message === 'Invalid input') {
+    const inner = issue.errors.at(-1)?.[0];
+    if (inner !== undefined) return wordsOf(inner, path);
+  }
+  return path.length === 0 ? issue.message : `${path.join('.')}: ${issue.message}`;
 }

@@ -243,12 +243,12 @@ test('delivery options act, miss what they need, or are none', () => {
 
 test('what is not carried out is named, of whatever it is: its mail waits', () => {
   const reason = 'is not carried out: its mail gets 451';
-  const mailSieveRuleSource = 'keep;';
+  const mailSieveRuleSource = ['keep;'];
   for (const classes of [userClasses, groupClasses]) {
     const row = compileRecipient(entry('uid=ann,o=internet', { ...classes, mailSieveRuleSource }), acme);
     assert.deepEqual(row?.problems, [{ attribute: 'mailSieveRuleSource', value: '', reason }]);
   }
-  const domain = { objectClass: ['domain', 'inetDomain', 'mailDomain'], mailDomainSieveRuleSource: 'keep;' };
+  const domain = { objectClass: ['domain', 'inetDomain', 'mailDomain'], mailDomainSieveRuleSource: ['keep;'] };
   assert.deepEqual(compileDomain(entry('dc=acme,dc=example,o=internet', domain))?.problems, [
     { attribute: 'mailDomainSieveRuleSource', value: '', reason },
   ]);
