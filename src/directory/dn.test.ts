@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { describe, it } from 'node:test';
+import { describe, it, test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { asFailure, Failure } from '../base/failure.ts';
 import {
   dcDnOfDomain,
@@ -210,4 +211,26 @@ it('a name below one that has been read is what it is alone, and so is what is w
     read(`ou=y${n},o=alone`);
     assert.equal(read(`${rdn},ou=y${n},o=alone`), alone.replaceAll(`x${n}`, `y${n}`), rdn);
   }
+});
+
+test('any text near a name is one that is its own normalized form once normalized, or refused', () => {
+  const seeds = [
+    'uid=Ann+cn=A\\2C B, ou=People,dc=acme,o=internet',
+    'CN=#04024869,o=\u00c4\u0130 x',
+    'cn=" a\\"b",o=x',
+    '2.5.4.3=\\ \\#x\\ ,o=y',
+    '',
+  ];
+  fc.assert(
+    fc.property(mutatedText(seeds), (text) => {
+      const why = refusal(text);
+      if (why !== undefined) return assert.equal(why, 'invalidDnSyntax');
+      const dn = parseDn(text);
+      assert.equal(normalizeDn(dn.normalized), dn.normalized);
+      assert.equal(normalizeDn(dn.text), dn.normalized);
+      assert.equal(parseDn(dn.text).text, dn.text);
+      assert.equal(normalizedOfPath(dn.path), dn.rdns.length === 0 ? '' : dn.normalized);
+    }),
+    fuzzCases(1500),
+  );
 });

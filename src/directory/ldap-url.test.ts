@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedText } from '../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { normalizeDn } from './dn.ts';
 import { isLdapUrl, liesIn, parseLdapUrl } from './ldap-url.ts';
@@ -69,6 +69,6 @@ test('any text is a URL whose parts are sound, or has a reason', () => {
       const written = `ldap:///${encodeURIComponent(base)}??${scope}?${encodeURIComponent(filter)}`;
       if (written.length <= 4096) assert.deepEqual(parseLdapUrl(written), parsed);
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { Cursor, SyntaxFailure } from '../base/cursor.ts';
 import { Failure } from '../base/failure.ts';
 import {
@@ -257,5 +258,29 @@ test('property: any text is an address or a Failure, whatever it is cut from', (
       }
     }),
     { numRuns: 200 },
+  );
+});
+
+test('any text near an address is one that is written and read again as the same, or a Failure', () => {
+  const seeds = [
+    '<ann@acme.example>',
+    '<@a.example,@b.example:"a\\"b c"@[IPv6:2001:db8::1]>',
+    'Ann+x@B\u00fccher.example.',
+  ];
+  seeds.push('zo\u00eb@xn--bcher-kva.example', '<>', '<postmaster>', '"a b"@[192.0.2.1]', 'a%b!c@d_e.example');
+  fc.assert(
+    fc.property(mutatedText(seeds), (text) => {
+      for (const parse of [forward, reverse, parseAddress]) {
+        try {
+          const address = parse(text);
+          if (address === undefined || address.domain === '') continue;
+          assert.deepEqual(parseAddress(formatAddress(address)), address);
+          assert.deepEqual(reverse(`<${formatAddress(address)}>`), address);
+        } catch (error) {
+          assert.ok(error instanceof Failure, String(error));
+        }
+      }
+    }),
+    fuzzCases(1500),
   );
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { HEADER_ADDRESSES_MAX } from '../base/limits.ts';
 import { type HeaderAddress, parseAddressList } from './addresses.ts';
 
@@ -155,5 +156,29 @@ test('property: what stands between two commas gives the same address wherever i
         items.flatMap((one) => parseAddressList(one)),
       );
     }),
+  );
+});
+
+test('any list near a right one gives addresses, with groups that are closed', () => {
+  const seeds = [
+    'Ann \xc4 <a@x>, "A, B" <c@y> (F);',
+    'friends: a@b, <@r,@s:c@d>, "x\\"y" <e@f>;, g@h',
+    '=?utf-8?q?=C3=B6?= <a@[192.0.2.1]>',
+  ];
+  fc.assert(
+    fc.property(mutatedText([...seeds, 'undisclosed recipients:;', '((a) (b (c)) d@e) f@g']), (text) => {
+      let isOpen = false;
+      const all = parseAddressList(text);
+      assert.ok(all.length <= HEADER_ADDRESSES_MAX + 1);
+      for (const [, , mailbox, host] of all) {
+        if (host !== null) assert.notEqual(mailbox, null);
+        else {
+          assert.equal(isOpen, mailbox === null);
+          isOpen = !isOpen;
+        }
+      }
+      assert.equal(isOpen, false);
+    }),
+    fuzzCases(1500),
   );
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { Cursor, SyntaxFailure } from '../base/cursor.ts';
 import {
   dayNumber,
@@ -162,5 +163,28 @@ test('property: any text is a date, undefined, or a SyntaxFailure', () => {
       }
     }),
     { numRuns: 500 },
+  );
+});
+
+test('any text near a date is one, undefined, or a SyntaxFailure', () => {
+  const seeds = [
+    'Wed, 17 Jul 1996 02:23:25 -0700 (PDT)',
+    '17 jul 96 2:23 GMT',
+    '"17-Jul-1996 02:44:25 -0700"',
+    '" 1-Jan-2026 00:00:00 +0000"',
+  ];
+  fc.assert(
+    fc.property(mutatedText([...seeds, '1-Feb-2026']), (text) => {
+      const read = parseMailDate(text);
+      if (read !== undefined) assert.ok(Number.isInteger(read.at) && Math.abs(read.zoneMinutes) < 6000);
+      for (const parse of [parseImapDate, parseImapDateTime]) {
+        try {
+          parse(new Cursor(text));
+        } catch (error) {
+          assert.ok(error instanceof SyntaxFailure, String(error));
+        }
+      }
+    }),
+    fuzzCases(2000),
   );
 });

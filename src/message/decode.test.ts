@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { decodeCharset, decodeExtended, decodeRaw, decodeWords, eachDecoded, eachDecodedText } from './decode.ts';
 import { encodeQuotedPrintable } from './quoted-printable.ts';
 
@@ -129,5 +130,22 @@ test('property: any value and any body is decoded, and plain text is itself', ()
       for (const encoding of ['base64', 'quoted-printable', '7bit', '']) text(value, encoding, 'utf-8');
     }),
     { numRuns: 500 },
+  );
+});
+
+test('any value near one of encoded words, and any body near an encoded one, is decoded', () => {
+  const seeds = [
+    '=?utf-8?q?z=C3=B6?= =?iso-2022-jp?B?GyRCJDMkcyRLJEEkTxsoQg==?= plain',
+    "utf-8'de'z%C3%B6",
+    'aGVsbG8=\r\naGVsbG8',
+    'z=C3=B6=\r\nx=3d',
+  ];
+  const charsets = ['utf-8', 'iso-2022-jp', 'windows-1252', 'utf-16', 'none', ''];
+  fc.assert(
+    fc.property(mutatedText(seeds), fc.constantFrom(...charsets), (value, charset) => {
+      assert.ok(decodeWords(value).isWellFormed());
+      for (const encoding of ['base64', 'quoted-printable', '7bit', '']) text(value, encoding, charset);
+    }),
+    fuzzCases(1500),
   );
 });

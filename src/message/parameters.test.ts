@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { MIME_PARAMETERS_MAX } from '../base/limits.ts';
 import {
   DEFAULT_CONTENT_TYPE,
@@ -117,5 +118,23 @@ test('property: a value cut into pieces, in any order and between others, is the
       const { parameters } = parseContentType(`a/b; ${shuffled.map(({ piece }) => `${piece}; x=y`).join('; ')}`);
       assert.equal(findParameter(parameters, 'boundary'), value.join(''));
     }),
+  );
+});
+
+test('any text near a type, a disposition or languages is read', () => {
+  const seeds = [
+    'text/plain; charset="utf-8"; format=flowed; title*0*=us-ascii\'en\'This%20is; title*1="more" (comment)',
+    'attachment; filename*=utf-8\'\'z%C3%B6.txt; filename="z\\"o.txt"; size=10',
+    'de, en-US (x), fr;q=0.5',
+    'quoted-printable (x)',
+  ];
+  fc.assert(
+    fc.property(mutatedText(seeds), (written) => {
+      assert.equal(parseContentType(written).parameters.length % 2, 0);
+      assert.equal((parseDisposition(written)?.parameters.length ?? 0) % 2, 0);
+      assert.equal(typeof parseTransferEncoding(written), 'string');
+      for (const language of parseLanguages(written)) assert.notEqual(language, '');
+    }),
+    fuzzCases(1500),
   );
 });

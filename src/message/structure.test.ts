@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import nodemailer, { type SendMailOptions } from 'nodemailer';
+import { fuzzCases, mutatedOctets } from '../../test/support/nearly-right.ts';
 import { MIME_DEPTH_MAX, MIME_PARTS_MAX, MIME_STRUCTURE_BYTES } from '../base/limits.ts';
 import { decodeHeader, EMPTY_HEADER } from './header-values.ts';
 import { isMultipart, type Part } from './part.ts';
@@ -459,4 +460,17 @@ test('a message cut at any byte, and with any byte changed, has a sound structur
     ),
     { numRuns: 500 },
   );
+});
+
+test('any octets near a message have a sound structure, which is stored and read back', () => {
+  const header =
+    'From: Ann <a@x>\r\nTo: b@y\r\nDate: Wed, 17 Jul 1996 02:23:25 -0700\r\nSubject: =?utf-8?q?x?=\r\nMIME-Version: 1.0\r\n';
+  const part = (type: string, body: string): string => `--b\r\nContent-Type: ${type}\r\n\r\n${body}\r\n`;
+  const inner = `${header}Content-Type: multipart/alternative; boundary="c"\r\n\r\n--c\r\n\r\nx\r\n--c--\r\n`;
+  const seeds = [
+    `${header}Content-Type: multipart/mixed; boundary=b\r\n\r\n${part('text/plain', 'hi')}${part('message/rfc822', inner)}--b--\r\nend`,
+    `${header}Content-Type: multipart/digest; boundary=b\r\n\r\n--b\r\n\r\n${header}\r\nx\r\n--b\r\n\r\n${inner}--b--`,
+    `${header}\r\nplain\r\n`,
+  ];
+  fc.assert(fc.property(mutatedOctets(seeds), check), fuzzCases(1000));
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedOctets } from '../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedOctets } from '../../test/support/nearly-right.ts';
 import { OPCODE_NOTIFY, OPCODE_UPDATE, RCODE } from '../wire/dns/codes.ts';
 import { type DnsMessage, encodeMessage } from '../wire/dns/message.ts';
 import { queryMessage } from '../wire/dns/testing.ts';
@@ -56,7 +56,7 @@ test('any octets are the answer, unusable, or passed over; and never the answer 
       else assert.ok(rcode !== RCODE.NOERROR && rcode !== RCODE.NXDOMAIN);
       if (request.mac !== undefined) assert.ok(isOneOf(octets, good[index]!), octets.toString('hex'));
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });
 

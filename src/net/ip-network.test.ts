@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedText } from '../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { addressBits, networkBits } from './ip-network.ts';
 
 const isIn = (address: string, network: string): boolean => addressBits(address)!.startsWith(networkBits(network)!);
@@ -73,6 +73,6 @@ test('any text is a network of so many bits, or none; an address is in the netwo
       assert.equal(network, address);
       assert.ok(address.length === 33 || address.length === 129);
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, inPieces, mutatedOctets, pieceSizes } from '../../test/support/nearly-right.ts';
+import { fuzzCases, inPieces, mutatedOctets, pieceSizes } from '../../test/support/nearly-right.ts';
 import { SyntaxFailure } from '../base/cursor.ts';
 import { type ParsedProxyHeader, type ProxyHeader, parseProxyHeader } from './proxy-protocol.ts';
 
@@ -200,6 +200,6 @@ test('any octets are a header, the beginning of one, or a SyntaxFailure; the sam
       // What stands behind it is the session's.
       assert.deepEqual(parseProxyHeader(all.subarray(0, final.bytes)), final);
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });

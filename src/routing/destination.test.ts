@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { formatHops, type Hop, parseDestination, parseHop } from './destination.ts';
 
 const hopsOf = (text: string): readonly Hop[] | undefined => {
@@ -81,5 +82,25 @@ test('printed and read again they are the same', () => {
       if (destination !== undefined && 'hops' in destination)
         assert.deepEqual(parseDestination(formatHops(destination.hops)), destination);
     }),
+  );
+});
+
+test('any text near hops is a domain, hosts that are printed and read again as the same, or nothing', () => {
+  const seeds = [
+    'relay.example',
+    '[a.example],[192.0.2.1]:2525,[IPv6:2001:db8::1]:25',
+    '[mail-2.b.example]:587',
+    '192.0.2.9',
+  ];
+  fc.assert(
+    fc.property(mutatedText(seeds), (text) => {
+      const hop = parseHop(text);
+      if (hop !== undefined) assert.ok(hop.host !== '' && (hop.port ?? 25) > 0 && (hop.port ?? 25) <= 65_535);
+      const destination = parseDestination(text);
+      if (destination === undefined || 'domain' in destination) return;
+      assert.ok(destination.hops.length > 0 && destination.hops.length <= 10);
+      assert.deepEqual(parseDestination(formatHops(destination.hops)), destination);
+    }),
+    fuzzCases(1500),
   );
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedText } from '../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { srsMissing } from '../../test/support/peers.ts';
 import { type Address, formatAddress, parseAddress, tryParseAddress } from '../message/address.ts';
 import { srsAddress, srsOriginal } from './srs.ts';
@@ -155,6 +155,6 @@ test('any local part leads to whom it was made for, or nowhere', () => {
       if (address.localPart.startsWith('SRS0')) assert.deepEqual(original, sender);
       else assert.match(original.localPart, /^SRS0[=+-]/);
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });

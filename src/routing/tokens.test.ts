@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedText } from '../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
 import { formatAddress, parseAddress } from '../message/address.ts';
 import { INTERNAL_REQUEST, type RouteRequest } from './route-request.ts';
 import { createTokens, mayBeToken } from './tokens.ts';
@@ -99,6 +99,6 @@ test('any local part near a signed one decides nothing, unless it is that one in
       assert.deepEqual([row, moderator], [12_345, 'carol@remote.example']);
       assert.equal(said, again);
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });

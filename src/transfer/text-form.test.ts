@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedOctets } from '../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedOctets } from '../../test/support/nearly-right.ts';
 import { Failure } from '../base/failure.ts';
 import { type Address, formatAddress } from '../message/address.ts';
 import type { Envelope, MailParameters, Recipient } from '../message/envelope.ts';
@@ -200,6 +200,6 @@ test('any octets are a text form that is read back as the same, or the line is n
       });
       assert.deepEqual(plainly(again), plainly(given));
     }),
-    cases(1500),
+    fuzzCases(1500),
   );
 });

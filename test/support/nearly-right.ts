@@ -15,7 +15,7 @@ const { FUZZ_CASES } = process.env;
 const MANY = FUZZ_CASES !== undefined && Number(FUZZ_CASES) >= 100_000;
 
 /** For `fc.assert`. */
-export function cases(usual: number): { readonly numRuns: number } {
+export function fuzzCases(usual: number): { readonly numRuns: number } {
   return { numRuns: Number(FUZZ_CASES ?? usual) };
 }
 

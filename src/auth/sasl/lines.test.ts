@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedText } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedText } from '../../../test/support/nearly-right.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { type AccountId, idOf, type PublishedRevision } from '../../base/ids.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
@@ -181,6 +181,6 @@ test('any lines end an exchange with who is meant, or in a failure of syntax, wh
         for (const part of parts) assert.ok(sent.includes(b64(Buffer.from(part, 'latin1'))), part);
       },
     ),
-    cases(1000),
+    fuzzCases(1000),
   );
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedOctets } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedOctets } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
 import { readClientFinal, readClientFirst } from './scram-messages.ts';
 
@@ -43,6 +43,6 @@ test('any octets are a message whose parts are what was sent, or malformed', () 
       assert.ok(final.withoutProof.startsWith(`c=${final.binding},r=${final.nonce}`), text);
       assert.equal(final.proof.length, 32);
     }),
-    cases(3000),
+    fuzzCases(3000),
   );
 });

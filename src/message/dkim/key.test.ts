@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedText } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedText } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
 import { keyRecord, PEM_BYTES, pemOf, publicOf, readPrivateKey } from './key.ts';
 
@@ -51,6 +51,6 @@ test('any text is a key that is written and read again as the same, or none, and
       assert.deepEqual(publicOf(readPrivateKey(pemOf(key))), open);
       assert.match(keyRecord(open), /^v=DKIM1; k=(rsa|ed25519); p=[A-Za-z0-9+/]+={0,2}$/);
     }),
-    cases(300),
+    fuzzCases(300),
   );
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedOctets } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedOctets } from '../../../test/support/nearly-right.ts';
 import { credentialsIn } from './authorization.ts';
 
 const basic = (text: string | Buffer) => `Basic ${Buffer.from(text).toString('base64')}`;
@@ -51,6 +51,6 @@ test('any value is a token, a name and a password that were written there, or no
       assert.ok(given.name !== '' && !given.name.includes(':'));
       assert.equal(text.replace(/=+$/, ''), written.replace(/=+$/, ''));
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });

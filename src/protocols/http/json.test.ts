@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedOctets } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedOctets } from '../../../test/support/nearly-right.ts';
 import { exactJsonOf, jsonOf } from './json.ts';
 
 test('half of a surrogate pair is a value, but none that is kept', () => {
@@ -33,6 +33,6 @@ test('any octets are a value that is written and read again as it is, or none', 
       assert.equal(JSON.stringify(exactJsonOf(Buffer.from(text))?.value), text);
       assert.equal(JSON.stringify(loose.value), text);
     }),
-    cases(3000),
+    fuzzCases(3000),
   );
 });

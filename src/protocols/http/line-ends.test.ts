@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
 import { LineEnds } from './line-ends.ts';
 
@@ -27,6 +27,6 @@ test('any octets have lines that end in CRLF, or a bare CR or NUL; the same howe
       assert.equal(read([octets]), whole);
       assert.equal(read(inPieces(octets, sizes)), whole);
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });

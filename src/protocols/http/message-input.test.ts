@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedOctets, mutatedText } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedOctets, mutatedText } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
 import { parseAddress } from '../../message/address.ts';
 import { formatPath } from '../../message/envelope.ts';
@@ -63,7 +63,7 @@ test('any JSON is a message without a field or a line that nobody asked for, or 
       const header = message.toString('latin1', 0, message.indexOf('\r\n\r\n'));
       assert.ok(!/\r(?!\n)|(?<!\r)\n|\0/.test(header), header);
     }),
-    cases(500),
+    fuzzCases(500),
   );
 });
 
@@ -79,6 +79,6 @@ test('any query is an envelope, or names what is wrong', () => {
       for (const { address } of input.recipients)
         assert.deepEqual(parseAddress(formatPath(address).slice(1, -1)), address);
     }),
-    cases(1000),
+    fuzzCases(1000),
   );
 });

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { ReplyReader } from '../../wire/smtp/client.ts';
 import { openTestSmtp } from './testing.ts';
 
@@ -28,7 +28,7 @@ test('any octets of a conversation are answered by replies, the same however the
         const whole = await converse(smtp.port, [octets]);
         assert.deepEqual(await converse(smtp.port, inPieces(octets, sizes)), whole);
       }),
-      cases(20),
+      fuzzCases(20),
     );
     const intact = await converse(smtp.port, [Buffer.from(seeds[0]!)]);
     assert.deepEqual(

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedText } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedText } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
 import { LOCAL_PART_BYTES } from '../../base/limits.ts';
 import { parseAddress, tryParseDomain } from '../../message/address.ts';
@@ -210,6 +210,6 @@ test('any text is a rule that is printed as it was written and applies within it
         if (applied.hop !== undefined) assert.notEqual(parseDestination(applied.hop), undefined);
       }
     }),
-    cases(1000),
+    fuzzCases(1000),
   );
 });

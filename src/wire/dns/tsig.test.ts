@@ -7,6 +7,7 @@ import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedOctets } from '../../../test/support/nearly-right.ts';
 import { peer } from '../../../test/support/peers.ts';
 import { asciiLower } from '../../base/characters.ts';
 import { Failure } from '../../base/failure.ts';
@@ -293,4 +294,17 @@ send
 `;
   assert.equal(await run(nsupdate.path, [], input), '');
   assert.deepEqual(found, ['verified']);
+});
+
+test('any octets near a signed message are verified, refused or unsigned', () => {
+  const algorithms = ['hmac-sha256', 'hmac-sha384', 'hmac-sha512'] as const;
+  const signed = algorithms.map((algorithm) => signTsig(query, { ...key, algorithm }, { at: NOW }).octets);
+  fc.assert(
+    fc.property(mutatedOctets([...signed, query]), (octets) => {
+      const verified = verifyTsig(octets, keys, { now: NOW });
+      if (verified === undefined || !('error' in verified) || octets.length < 12) return;
+      assert.ok(decodeMessage(refusalByTsig(octets, verified, NOW)).isResponse);
+    }),
+    fuzzCases(1500),
+  );
 });

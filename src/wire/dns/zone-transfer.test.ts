@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
 import { RCODE } from './codes.ts';
 import { DnsFramer } from './framer.ts';
@@ -138,7 +138,7 @@ test('whatever comes, it is records or a Failure that says try again; the same h
       assert.equal(whole.names[0]!.toLowerCase(), ZONE);
       if (whole.failure === undefined) assert.equal(whole.names.at(-1)!.toLowerCase(), ZONE);
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
   const intact = transferred([stream(...signed)], true);
   assert.deepEqual(intact, { names: [ZONE, 'a.example', 'b', ZONE], failure: undefined, serial: 1, isWhole: true });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { CommandFramer, type ImapFrame, literalHead, SESSION_FRAMER_LIMITS } from './command-framer.ts';
 import { startsMessage } from './commands/append.ts';
 
@@ -183,4 +184,17 @@ test('the announcement of a literal at the end of a line', () => {
     ['}', undefined],
   ];
   for (const [text, expected] of table) assert.deepEqual(literalHead(text), expected, text);
+});
+
+test('any octets near commands give the frames of the whole, however they are cut', () => {
+  const seeds = [
+    'A LOGIN {3}\r\nann {3+}\r\nabc\r\nB NOOP\r\nC APPEND INBOX (\\Seen) {5}\r\nhello\r\nD LOGOUT\r\n',
+    'A SEARCH TEXT {60+}\r\nx\r\nB FETCH 1:* (BODY[HEADER.FIELDS (TO)])\r\nC NO\rOP\r\nD X\n',
+  ];
+  fc.assert(
+    fc.property(mutatedOctets(seeds), pieceSizes, (octets, sizes) => {
+      assert.deepEqual(frames(inPieces(octets, sizes)), frames([octets]));
+    }),
+    fuzzCases(1000),
+  );
 });

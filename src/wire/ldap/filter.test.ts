@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { FilterParser, BerWriter as LdaptsWriter } from 'ldapts';
+import { fuzzCases, mutatedText } from '../../../test/support/nearly-right.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { LDAP_FILTER_BYTES_MAX, LDAP_FILTER_NESTING_MAX, LDAP_FILTER_PARTS_MAX } from '../../base/limits.ts';
 import { BerReader, BerWriter } from './ber.ts';
@@ -248,4 +249,26 @@ test('a filter that makes no sense is refused without doubting its octets', () =
   ];
   for (const [what, hex] of wrong)
     assert.throws(() => decoded(Buffer.from(hex.replaceAll(' ', ''), 'hex')), RequestFailure, what);
+});
+
+test('any text near a filter is one that is written and read again as the same, or a syntax failure', () => {
+  const seeds = [
+    '(&(objectClass=Person)(|(sn=Jensen)(cn=Babs J*a*b))(!(uid>=x)))',
+    '(cn:dn:2.5.13.3:=a\\2a\\c3\\bc)',
+    '( cn~=b )',
+  ];
+  fc.assert(
+    fc.property(mutatedText([...seeds, '(:caseExactMatch:=z)', '(|)', '(photo=\\ff\\00)']), (text) => {
+      let filter: Filter;
+      try {
+        filter = parseFilter(text);
+      } catch (error) {
+        assert.ok(error instanceof SyntaxFailure, String(error));
+        return;
+      }
+      assert.deepEqual(parseFilter(formatFilter(filter)), filter);
+      assert.deepEqual(decoded(encoded(filter)), filter);
+    }),
+    fuzzCases(1500),
+  );
 });

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedOctets } from '../../../test/support/nearly-right.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { type Pop3Command, parseCommand } from './commands.ts';
 
@@ -80,5 +81,20 @@ test('any line is a command or a syntax failure', () => {
         assert.ok(error instanceof SyntaxFailure);
       }
     }),
+  );
+});
+
+test('any octets near a command are one, or a syntax failure', () => {
+  fc.assert(
+    fc.property(mutatedOctets(Object.keys(good)), (octets) => {
+      try {
+        const command = parseCommand(octets.toString('latin1'));
+        for (const value of Object.values(command))
+          if (typeof value === 'number') assert.ok(Number.isSafeInteger(value));
+      } catch (error) {
+        assert.ok(error instanceof SyntaxFailure, String(error));
+      }
+    }),
+    fuzzCases(2000),
   );
 });

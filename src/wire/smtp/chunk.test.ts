@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Framer } from '../framer.ts';
 import { ChunkReader } from './chunk.ts';
@@ -106,6 +106,6 @@ test('any octets are the same commands and the same messages, by BDAT and by DAT
       assert.deepEqual(pieced.said, whole.said);
       assert.ok(pieced.waiting <= octets.length);
     }),
-    cases(1500),
+    fuzzCases(1500),
   );
 });

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import {
   type ClientReply,
@@ -214,6 +214,6 @@ test('any octets are replies, or none from some place on, the same however they 
         for (const word of auth) assert.ok(word !== '' && !word.includes(' '));
       }
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });

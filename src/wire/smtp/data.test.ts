@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { type BadData, DataReader, stuffDots } from './data.ts';
 
 /** The rule byte by byte, as RFC 5321 §4.5.2 says it: slow and plainly right. */
@@ -82,6 +82,6 @@ test('any octets are read as the rule says, whatever the pieces', () => {
       assert.equal(got.bad !== undefined, expected.bad);
       if (!expected.bad) assert.ok(got.message.equals(expected.message));
     }),
-    cases(2000),
+    fuzzCases(2000),
   );
 });

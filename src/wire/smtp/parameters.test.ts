@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cases, mutatedOctets } from '../../../test/support/nearly-right.ts';
+import { fuzzCases, mutatedOctets } from '../../../test/support/nearly-right.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
 import type { DsnOfRecipient, Envelope, MailParameters } from '../../message/envelope.ts';
@@ -202,7 +202,7 @@ test('any line is a command, whose parameters are written and read again as the 
         assert.ok(isPromised && error.message.length < 200, String(error));
       }
     }),
-    cases(3000),
+    fuzzCases(3000),
   );
 });
 

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { fuzzCases, mutatedOctets } from '../../../../test/support/nearly-right.ts';
 import { Failure } from '../../../base/failure.ts';
 import type { ImapCommand } from '../command.ts';
 import { ImapCursor } from '../grammar.ts';
@@ -405,5 +406,13 @@ test('tokens in any order parse or fail', () => {
   fc.assert(
     fc.property(names, tokens, (name, parts) => parsesOrFails(`${name} ${parts.join('')}`)),
     { numRuns: 3000 },
+  );
+});
+
+test('any octets near a command parse or fail', () => {
+  const text = mutatedOctets(table.map(([bytes]) => Buffer.from(bytes, 'latin1')));
+  fc.assert(
+    fc.property(text, (octets) => parsesOrFails(octets.toString('latin1'))),
+    fuzzCases(2000),
   );
 });
