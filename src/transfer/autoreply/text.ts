@@ -2,6 +2,7 @@
 //
 // In      texts by language; what the message says of languages
 // Out     the text that fits best
+// Limits  RANGES_MAX languages of a field, RANGE_LENGTH_MAX characters each: a longer one is none, and each of its parts would be looked up
 // RFC 4647 §3.4, RFC 9110 §12.4.2 §12.5.4, RFC 3282
 
 import { asciiLower } from '../../base/characters.ts';
@@ -9,6 +10,8 @@ import type { Texts } from './profile.ts';
 
 /** Languages of a message that are looked at. */
 const RANGES_MAX = 20;
+/** RFC 5646 §4.4.1: 35 are enough for all that there are. */
+const RANGE_LENGTH_MAX = 100;
 
 /** What the message would like to be answered in, the best first, in lower case. Header values, undefined where absent. */
 export function languagesOf(acceptLanguage: string | undefined, contentLanguage: string | undefined): string[] {
@@ -21,7 +24,8 @@ export function languagesOf(acceptLanguage: string | undefined, contentLanguage:
   }
   ranges.sort((a, b) => b.quality - a.quality);
   const languages = asciiLower(contentLanguage ?? '').split(',', RANGES_MAX);
-  return [...ranges.map(({ range }) => range), ...languages.map((each) => each.trim())].filter((each) => each !== '');
+  const all = [...ranges.map(({ range }) => range), ...languages.map((each) => each.trim())];
+  return all.filter(({ length }) => length > 0 && length <= RANGE_LENGTH_MAX);
 }
 
 /** `de-at` finds the text of `de`, too. Undefined where there is none that fits. */
