@@ -13,7 +13,7 @@ import { addManyDomains } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
-const MANY = Number(process.env['DOMAINS'] ?? 500);
+const MANY = Number(process.env['DOMAINS'] ?? 200);
 /** What some seconds of idling may add, and doors that have other ports than before. */
 const NOISE = 40;
 const QUIET_LOOKS = 4;

@@ -344,35 +344,6 @@ describe('TLS', { skip: openssl.skip }, () => {
   });
 });
 
-test('the authority stays as long as it can be used; what is missing or does not match is made anew', async () => {
-  const server = await startWaypost();
-  try {
-    const files = ['ca.pem', 'ca-key.pem', 'local/fullchain.pem', 'local/privkey.pem'];
-    const path = (name: string): string => join(server.data, 'tls', name);
-    const read = (): string[] => files.map((name) => readFileSync(path(name), 'utf8'));
-    const first = read();
-    await server.restart();
-    assert.deepEqual(read(), first);
-    // As a crash between two renames leaves it.
-    writeFileSync(path('local/privkey.pem'), first[1]!);
-    writeFileSync(path('local/fullchain.pem.new'), 'half');
-    await server.restart();
-    const second = read();
-    assert.deepEqual(second.slice(0, 2), first.slice(0, 2));
-    assert.notEqual(second[2], first[2]);
-    rmSync(path('ca.pem'));
-    await server.restart();
-    const third = read();
-    assert.ok(third.every((text, i) => text !== second[i]));
-    // Another name of this host.
-    await server.restart({ env: { WAYPOST_HOSTNAME: 'new.waypost.example' } });
-    assert.equal(read()[0], third[0]);
-    assert.notEqual(read()[2], third[2]);
-  } finally {
-    await server.stop();
-  }
-});
-
 test('killed at any moment of its first start, the next one serves', async () => {
   const server = await startWaypost();
   try {

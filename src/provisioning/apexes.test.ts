@@ -79,7 +79,7 @@ test('what was no apex becomes none by a domain above it; what has become one wi
 test('a store without marks gets them once, at the first start of this program, in slices', async (context) => {
   const directory = await openTestDirectory();
   context.after(() => directory.close());
-  const zones = Array.from({ length: 450 }, (_, at) => `z${at}.example`);
+  const zones = Array.from({ length: 250 }, (_, at) => `z${at}.example`);
   await directory.apply(...zones.map((zone) => addDomain(zone)));
   await directory.apply(
     addDomain('sub.z7.example'),
@@ -90,13 +90,13 @@ test('a store without marks gets them once, at the first start of this program, 
   assert.ok(!isMarked(directory, 'z7.example'));
   const slices: number[] = [];
   await apexMarks().rebuild(directory.writer, (done) => slices.push(done));
-  assert.deepEqual(slices, [200, 400, 451]);
+  assert.deepEqual(slices, [200, 251]);
   for (const zone of [...zones, 'firm.test']) assert.ok(isMarked(directory, zone), zone);
   assert.ok(!isMarked(directory, 'sub.z7.example'));
   const before = directory.reader.revision();
   assert.deepEqual(await directory.writer.execute(markAll, '.'), { marked: 0, last: null });
   assert.equal(directory.reader.revision(), before);
   await directory.apply(addDomain('example'), addDomain('test'));
-  assert.equal(ask(directory, 'z449.example', 'SOA'), `z449.example. 300 IN SOA ${HOST}.`);
+  assert.equal(ask(directory, 'z249.example', 'SOA'), `z249.example. 300 IN SOA ${HOST}.`);
   assert.equal(ask(directory, 'firm.test', 'SOA'), `firm.test. 300 IN SOA ${HOST}.`);
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -33,4 +33,29 @@ test('the local certificate is kept until thirty days are left or its names are 
     const damaged = await at(3649, [...names, `without.${file}`]);
     assert.deepEqual([damaged.made, damaged.isOtherAuthority], [true, true]);
   }
+});
+
+test('the authority stays as long as it can be used; what is missing or does not match is made anew', async (context) => {
+  const data = await mkdtemp(join(tmpdir(), 'waypost-certificate-'));
+  context.after(() => rm(data, { recursive: true }));
+  const names = ['ca.pem', 'ca-key.pem', 'local/fullchain.pem', 'local/privkey.pem'];
+  const path = (name: string): string => join(data, 'tls', name);
+  const made = async (hostname: string): Promise<string[]> => {
+    await localCertificate(data, [hostname, 'localhost'], Date.now());
+    return Promise.all(names.map((name) => readFile(path(name), 'utf8')));
+  };
+  const first = await made('mail.example');
+  assert.deepEqual(await made('mail.example'), first);
+  // As a crash between two renames leaves it.
+  await writeFile(path('local/privkey.pem'), first[1]!);
+  await writeFile(path('local/fullchain.pem.new'), 'half');
+  const second = await made('mail.example');
+  assert.deepEqual(second.slice(0, 2), first.slice(0, 2));
+  assert.ok(second[2] !== first[2] && second[3] !== first[3]);
+  await rm(path('ca.pem'));
+  const third = await made('mail.example');
+  assert.ok(third.every((text, i) => text !== second[i]));
+  const fourth = await made('new.mail.example');
+  assert.equal(fourth[0], third[0]);
+  assert.notEqual(fourth[2], third[2]);
 });

@@ -1,13 +1,12 @@
 // The *.ldap files of this folder: OpenLDAP's own tools against a started Waypost, and against slapd, which keeps us honest.
 //
-// Ways    as written; octet by octet, through a proxy that cuts what the tools send; in one packet and half-closed behind the
-//         last request, and over TLS by StartTLS: the tools' connections are recorded (replay.ts), and three further servers, which begin with copies
-//         of the same data, get them again in these ways and must give the answers that the tools got
+// Ways    as written; in one packet, half-closed behind the last request, octet by octet, and over TLS by StartTLS: the tools'
+//         connections are recorded (replay.ts), and four further servers, which begin with copies of the same data, get them
+//         again in these ways and must give the answers that the tools got
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -18,7 +17,6 @@ import { type Command, compareLines, parseScript } from './script.ts';
 import { type Slapd, startSlapd } from './slapd.ts';
 
 interface Target {
-  readonly name: string;
   readonly url: string;
   readonly admin: string;
   readonly password: string;
@@ -76,79 +74,9 @@ async function converse(text: string, target: Target): Promise<void> {
   }
 }
 
-function against(
-  name: string,
-  skip: string | false,
-  way: string,
-  start: () => Promise<Target & { stop(): Promise<unknown> }>,
-): void {
-  describe(`against ${name}, ${way}`, { skip }, () => {
-    let target: (Target & { stop(): Promise<unknown> }) | undefined;
-    before(async () => {
-      target = await start();
-    });
-    after(() => target?.stop());
-    for (const file of files) {
-      const text = readFileSync(join(import.meta.dirname, file), 'utf8');
-      const { title, only } = parseScript(text, {});
-      if (only === undefined || only === name) test(`${file}: ${title}`, () => converse(text, target!));
-    }
-  });
-}
+const REPLAYED: readonly ReplayWay[] = ['one-packet', 'half-closed', 'octets', 'exchanged'];
 
-/** What clients send to this port reaches the server octet by octet, each in a packet of its own as far as the kernel lets us. */
-async function cut(host: string, port: number): Promise<Server> {
-  const server = createServer({ noDelay: true }, async (client) => {
-    const upstream = connect({ host, port, noDelay: true });
-    upstream.pipe(client);
-    for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
-    client.on('close', () => upstream.destroy());
-    try {
-      for await (const chunk of client as AsyncIterable<Buffer>)
-        for (const octet of chunk) {
-          upstream.write(Buffer.of(octet));
-          await new Promise((turn) => setImmediate(turn));
-        }
-    } catch {
-      // The client has left without a word.
-    }
-    upstream.end();
-  });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  return server;
-}
-
-against('waypost', peersMissing('ldapsearch', 'ldapadd'), 'as written', async () => {
-  const server: Waypost = await startWaypost();
-  const { host, port } = server.listeners.ldap;
-  return {
-    name: 'waypost',
-    url: `ldap://${host}:${port}`,
-    admin: 'cn=Directory Manager',
-    password: server.ldap.password,
-    stop: () => server.stop(),
-  };
-});
-
-against('waypost', peersMissing('ldapsearch', 'ldapadd'), 'octet by octet', async () => {
-  const server: Waypost = await startWaypost();
-  const { host, port } = server.listeners.ldap;
-  const between = await cut(host, port);
-  return {
-    name: 'waypost',
-    url: `ldap://127.0.0.1:${(between.address() as AddressInfo).port}`,
-    admin: 'cn=Directory Manager',
-    password: server.ldap.password,
-    stop: async () => {
-      between.close();
-      await server.stop();
-    },
-  };
-});
-
-const REPLAYED: readonly ReplayWay[] = ['one-packet', 'half-closed', 'exchanged'];
-
-describe('against waypost, in one packet, half-closed, and over another transport', {
+describe('against waypost, as written and as it is said again', {
   skip: peersMissing('ldapsearch', 'ldapadd'),
 }, () => {
   const folder = mkdtempSync(join(tmpdir(), 'waypost-ldap-'));
@@ -174,7 +102,7 @@ describe('against waypost, in one packet, half-closed, and over another transpor
     if (only !== undefined && only !== 'waypost') continue;
     test(`${file}: ${title}`, async () => {
       const url = `ldap://127.0.0.1:${recorder.port}`;
-      await converse(text, { name: 'waypost', url, admin: 'cn=Directory Manager', password: server.ldap.password });
+      await converse(text, { url, admin: 'cn=Directory Manager', password: server.ldap.password });
       const ca = readFileSync(join(server.data, 'tls/ca.pem'), 'utf8');
       const connections = await recorder.take();
       assert.equal(connections.length, commands.length, 'a connection for each command');
@@ -189,7 +117,15 @@ describe('against waypost, in one packet, half-closed, and over another transpor
   }
 });
 
-against('slapd', peersMissing('ldapsearch', 'ldapadd', 'slapd'), 'as written', async () => {
-  const server: Slapd = await startSlapd();
-  return { name: 'slapd', ...server };
+describe('against slapd, as written', { skip: peersMissing('ldapsearch', 'ldapadd', 'slapd') }, () => {
+  let slapd: Slapd | undefined;
+  before(async () => {
+    slapd = await startSlapd();
+  });
+  after(() => slapd?.stop());
+  for (const file of files) {
+    const text = readFileSync(join(import.meta.dirname, file), 'utf8');
+    const { title, only } = parseScript(text, {});
+    if (only === undefined || only === 'slapd') test(`${file}: ${title}`, () => converse(text, slapd!));
+  }
 });

@@ -7,7 +7,8 @@
 //         come as the tool got. In the same packet it would abandon the operations before it: RFC 4511 §4.3
 //         half-closed: each request when the one before it is answered, as the tool did it, and the client's half-close
 //         directly behind the last one, in place of the unbind. The server has to answer that one too, and then to close
-//         exchanged: the same over TLS by StartTLS, which has to come before the first bind
+//         octets: the same, each octet a write of its own, in a packet of its own as far as the kernel lets us
+//         exchanged: as half-closed, over TLS by StartTLS, which has to come before the first bind
 // Out     messages that came, by message ID, those of one ID in their order: the order across IDs is the server's to choose
 //         (RFC 4511 §3.1). What differs by nature is masked: entryUUID, time stamps, password hashes with their salt, and
 //         what the root DSE offers with TLS or without it is left out
@@ -27,7 +28,7 @@ import {
 } from '../../../src/wire/ldap/message.ts';
 import { START_TLS } from '../../../src/wire/ldap/operations/extended.ts';
 
-export type ReplayWay = 'one-packet' | 'half-closed' | 'exchanged';
+export type ReplayWay = 'one-packet' | 'half-closed' | 'octets' | 'exchanged';
 
 /** One connection of a tool: what each side said. */
 export interface Recorded {
@@ -90,11 +91,9 @@ export async function replay(
     socket.end(Buffer.concat(requests.slice(said.length)));
   } else {
     for (const [i, request] of said.entries()) {
-      if (i === said.length - 1) socket.end(request);
-      else {
-        socket.write(request);
-        await untilCame(socket, () => got.some((bytes) => isEndOf(bytes, request)));
-      }
+      const isLast = i === said.length - 1;
+      await say(socket, request, { inOctets: way === 'octets', isLast });
+      if (!isLast) await untilCame(socket, () => got.some((bytes) => isEndOf(bytes, request)));
     }
     // Nothing at all was asked.
     if (said.length === 0) socket.end();
@@ -103,6 +102,20 @@ export async function replay(
   socket.end();
   await closed;
   return got;
+}
+
+async function say(
+  socket: Socket,
+  request: Buffer,
+  { inOctets, isLast }: { readonly inOctets: boolean; readonly isLast: boolean },
+): Promise<void> {
+  if (inOctets)
+    for (const octet of request) {
+      socket.write(Buffer.of(octet));
+      await new Promise((turn) => setImmediate(turn));
+    }
+  else socket.write(request);
+  if (isLast) socket.end();
 }
 
 async function secured(raw: Socket, ca: string): Promise<Socket> {
