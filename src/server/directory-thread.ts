@@ -1,7 +1,7 @@
 // The directory thread as the main thread has it: started with the first source of entries, asked by its requests.
 //
 // In      the entries below ou=Sources; calls
-// Out     the answer of each call; `unavailable` where the thread has died meanwhile, or is silent
+// Out     the answer of each call; `unavailable` where the thread has died meanwhile, is just being replaced, or is silent
 // Limits  ANSWER_MS for an answer
 // A server without such a source has no such thread.
 
@@ -20,8 +20,8 @@ const ANSWER_MS = 60_000;
 
 interface Parts {
   readonly reader: Reader;
-  readonly writer: WriterClient;
-  readonly supervisor: Supervisor;
+  readonly writer: Pick<WriterClient, 'onNotification'>;
+  readonly supervisor: Pick<Supervisor, 'onReport' | 'onExit' | 'startThread'>;
   /** Another server of this directory reads its sources. */
   readonly isElsewhere: boolean;
 }
@@ -111,6 +111,8 @@ export class DirectoryThread {
     if (this.#parts.isElsewhere)
       throw new Failure('unsupported', 'The server that is followed reads the sources: ask there');
     const thread = await this.#begin();
+    // What is posted to nobody is answered by nobody: a client would wait for ANSWER_MS.
+    if (!thread.running) throw new Failure('unavailable', 'The directory thread is being replaced');
     const request = ++this.#lastRequest;
     const answer = Promise.withResolvers<unknown>();
     const timer = setTimeout(
