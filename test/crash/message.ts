@@ -5,9 +5,17 @@
 export const ID_FIELD = 'X-Crash-Id';
 
 /** Small mostly; one in fifty is too large for a shared segment's buffer. */
-export function makeMessage(id: string, random: () => number, to = 'undisclosed'): Buffer {
+function someSize(random: () => number): number {
   const chance = random();
-  const size = chance < 0.02 ? 1_200_000 : chance < 0.2 ? 20_000 : 200 + Math.floor(random() * 3000);
+  return chance < 0.02 ? 1_200_000 : chance < 0.2 ? 20_000 : 200 + Math.floor(random() * 3000);
+}
+
+export function makeMessage(
+  id: string,
+  random: () => number,
+  to = 'undisclosed',
+  size: number = someSize(random),
+): Buffer {
   const line = `${id} the quick brown fox jumps over the lazy dog 0123456789\r\n`;
   const body = line.repeat(Math.ceil(size / line.length));
   const header = [`${ID_FIELD}: ${id}`, 'From: sender@load.example', `To: ${to}`, `Message-ID: <${id}@load.example>`];

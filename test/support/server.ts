@@ -18,6 +18,7 @@ import {
 import type { ListenerName } from '../../src/server/listeners.ts';
 import type { Switches } from '../../src/server/switches.ts';
 import type { Fault } from './thread-faults.ts';
+import type { HeapAnswer, HeapQuestion } from './thread-heaps.ts';
 import { until } from './until.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -61,6 +62,8 @@ export interface Waypost extends ServerAccess {
   interruptedStart(afterMs: number): Promise<void>;
   /** In the threads of a server that was started with `switches`. */
   fault(fault: Fault): void;
+  /** Octets in use in each of these threads after a collection, when so many have said it; those that have by then. */
+  heaps(threads: number, waitMs: number): Promise<ReadonlyMap<string, number>>;
   /** Resolves when the process ends by itself. */
   exited(): Promise<Exit>;
   [Symbol.asyncDispose](): Promise<void>;
@@ -104,6 +107,7 @@ export async function startWaypost(options: StartOptions = {}): Promise<Waypost>
     said: (pattern, since = 0) =>
       until(`${pattern} on standard error`, () => pattern.test(running.child.stderr.slice(since))),
     fault: (fault) => void running.child.process.send(fault),
+    heaps: (threads, waitMs) => askHeaps(running.child, threads, waitMs),
     exited: () => running.child.exited,
     async stop() {
       const exit = await running.child.end('SIGTERM');
@@ -206,12 +210,37 @@ async function run(data: string, options: StartOptions, earlier = '', killAfterM
   return { child, ready, listeners: listenersOf(ready), readyMs: performance.now() - began };
 }
 
+let questions = 0;
+
+async function askHeaps(
+  { process: child }: ServerChild,
+  threads: number,
+  waitMs: number,
+): Promise<ReadonlyMap<string, number>> {
+  const heapOf = ++questions;
+  const heaps = new Map<string, number>();
+  const all = Promise.withResolvers<void>();
+  const listen = (answer: HeapAnswer): void => {
+    if (answer.heapOf !== heapOf) return;
+    heaps.set(answer.thread, answer.bytes);
+    if (heaps.size >= threads) all.resolve();
+  };
+  const late = setTimeout(all.resolve, waitMs);
+  child.on('message', listen);
+  child.send({ heapOf } satisfies HeapQuestion);
+  await all.promise;
+  clearTimeout(late);
+  child.off('message', listen);
+  return heaps;
+}
+
 function program({ program, switches }: StartOptions): readonly string[] {
   if (switches === undefined) return [join(program ?? root, 'waypost')];
   const support = (name: string): string => join(root, 'test/support', name);
   // As the launcher loads it.
-  const preload = ['--import', join(root, 'src/server/load-sources.ts'), '--import', support('thread-faults.ts')];
-  return [process.execPath, ...preload, support('serve-with-switches.ts'), JSON.stringify(switches)];
+  const preload = [join(root, 'src/server/load-sources.ts'), support('thread-faults.ts'), support('thread-heaps.ts')];
+  const words = preload.flatMap((file) => ['--import', file]);
+  return [process.execPath, ...words, support('serve-with-switches.ts'), JSON.stringify(switches)];
 }
 
 /** A developer's own settings must not reach the server under test. */
