@@ -218,7 +218,7 @@ function defaults(): Readonly<Record<string, string>> {
     'sync.verify': text(sync.verifyMs === undefined ? 'off' : time(sync.verifyMs)),
     'audit.keep': text(time(audit.keepMs)),
     'proxy.trusted': 'none',
-    'proxy.listeners': 'all but `dns` and `http`',
+    'proxy.listeners': 'all but `dns`, `http` and `lmtp`',
     'smtp.xclient': 'none',
     'quota.warn': text(String(quota.warnPercent)),
     'file.folder': '`files` in the data directory',

@@ -56,12 +56,34 @@ test('a front end speaks for others', async (context) => {
       /^Received: from c\.example \(mx1\.c\.example \[203\.0\.113\.5\]\)\r\n\tby .* with ESMTP /m,
     );
     await until('it is in the log', () => /mx1\.c\.example.*smtp\.accept/.test(server.stderr()));
-    // The next client of the same connection.
-    await lines.command('XCLIENT ADDR=IPV6:2001:db8::5 LOGIN=[UNAVAILABLE]', '220 ');
-    await lines.command('MAIL FROM:<rex@remote.example>', '503 ');
-    await lines.command('EHLO d.example', '250 ');
-    await deliver(lines, 'rex@remote.example');
+    lines.close();
+    // What does not fit into one line comes in two.
+    const { lines: others } = await hello(smtp);
+    await others.command('XCLIENT HELO=d.example PROTO=ESMTP', '220 ');
+    await others.command('XCLIENT ADDR=IPV6:2001:db8::5 LOGIN=[UNAVAILABLE]', '220 ');
+    await others.command('MAIL FROM:<rex@remote.example>', '503 ');
+    await others.command('EHLO d.example', '250 ');
+    await deliver(others, 'rex@remote.example');
     assert.match(await newest(server), /^Received: from d\.example \(\[IPv6:2001:db8::5\]\)/m);
+    others.close();
+  });
+
+  await context.test('the client behind it speaks for nobody: its octets may be passed on unread', async () => {
+    for (const said of ['ADDR=203.0.113.5', 'ADDR=[UNAVAILABLE]', 'ADDR=203.0.113.5 LOGIN=[UNAVAILABLE]']) {
+      const { lines } = await hello(smtp);
+      await lines.command(`XCLIENT ${said}`, '220 ');
+      await lines.command(`XCLIENT ADDR=203.0.113.5 LOGIN=${ANN}`, '550 5.7.1');
+      assert.doesNotMatch((await lines.command('EHLO c.example', '250 ')).join(), /XCLIENT/);
+      await lines.command(`XCLIENT LOGIN=${ANN}`, '550 5.7.1');
+      await lines.command(`MAIL FROM:<${ANN}>`, '250 ');
+      await lines.command('RCPT TO:<carol@remote.example>', '550 5.7.1');
+      lines.close();
+    }
+    // A front end behind another one.
+    const { lines } = await hello(smtp);
+    await lines.command(`XCLIENT ADDR=${FRONT}`, '220 ');
+    await lines.command('XCLIENT ADDR=203.0.113.5', '220 ');
+    await lines.command('XCLIENT ADDR=203.0.113.6', '550 5.7.1');
     lines.close();
   });
 
@@ -79,8 +101,10 @@ test('a front end speaks for others', async (context) => {
     await later.command(`XCLIENT LOGIN=${ANN}`, '525 5.7.13');
     await replaceAttribute(directory, userDn(ANN), 'mailUserStatus', ['active']);
     await directory.unbind();
-    await later.command('XCLIENT LOGIN=nobody@acme.example', '535 5.7.8');
     later.close();
+    const { lines: last } = await hello(submission);
+    await last.command('XCLIENT LOGIN=nobody@acme.example', '535 5.7.8');
+    last.close();
   });
 
   await context.test('a front end that does not wait for replies', async () => {
@@ -103,8 +127,9 @@ test('a front end speaks for others', async (context) => {
       open.push(lines);
       await lines.command(`XCLIENT ADDR=${client}`, reply);
     }
-    // Another client in the place of the first one.
-    await open[0]!.command('XCLIENT ADDR=203.0.113.7', '220 ');
+    // One that has gone makes place.
+    await open[0]!.command('QUIT', '221 ');
+    assert.equal(await open[0]!.line(), '');
     const { lines } = await hello(smtp);
     await lines.command('XCLIENT ADDR=203.0.113.5', '220 ');
     for (const each of [...open, lines]) each.close();

@@ -32,7 +32,7 @@ export interface SmtpConversation {
   /** A local mail system delivers: each recipient gets its own reply behind the message, and nobody relays. */
   readonly isLmtp: boolean;
   /** The peer may say for whom it speaks. */
-  readonly mayIntroduce: boolean;
+  mayIntroduce: boolean;
   /** The name of EHLO or HELO. */
   helloName: string | undefined;
   isExtended: boolean;

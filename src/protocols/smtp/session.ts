@@ -35,7 +35,7 @@ export class SmtpSession implements SmtpConversation {
   readonly door: SmtpDoor;
   readonly connection: Connection<Framer>;
   readonly isSubmission: boolean;
-  readonly mayIntroduce: boolean;
+  mayIntroduce: boolean;
   readonly isLmtp: boolean;
   /** Why the server ends it. */
   #farewell: readonly [code: number, enhanced: string, text: string] | undefined;

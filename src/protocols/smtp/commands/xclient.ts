@@ -6,6 +6,8 @@
 // Errors  550 for any other peer, 503 within a transaction or a login, 501 for a value that is none, 421 for a client with too
 //         many connections, and those of AUTH for the account
 // Name    stands in Received and in the log, as Postfix has it; nothing is decided by it, since no name is looked up here
+// Never   takes XCLIENT from the client that stands there then, unless its address is one of `[smtp] xclient`, too: a front end that
+//         passes its client's octets on would let it log in as anybody
 // Never   takes a client behind it for one on this machine. Whether the connection is private is the peer's to know: what it passes on counts as it reached us
 // The command is Postfix's; no RFC describes it.
 
@@ -37,6 +39,9 @@ export async function xclient(session: SmtpConversation, { attributes }: Xclient
   if (closed === undefined)
     return session.close(421, '4.7.0', `${session.door.hostname(record)} Too many connections, try again later`);
   session.introduce(record, closed);
+  // From here on it may be the client that speaks. Without either, there is more to be said of it: a line is short.
+  if (attributes.has('addr') || attributes.has('login'))
+    session.mayIntroduce = said.ADDR !== undefined && session.door.speaksForOthers(record);
   session.helloName = said.HELO;
   session.isExtended = said.PROTO?.toUpperCase() === 'ESMTP';
   if (said.LOGIN === undefined) return session.greet();
