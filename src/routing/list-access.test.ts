@@ -80,6 +80,19 @@ function decided(rules: ListRules, request: RouteRequest, world = none): string 
   return to === 'nobody' ? `${reply!.code} ${rule.split(':')[0]}` : to;
 }
 
+test('where others have the say they are asked for the sender: by the address, or by the login', () => {
+  const rules = { allowedBroadcasters: [{ dn: dnOf('elsewhere') }] };
+  const asked = (request: RouteRequest, asksOthers: boolean, more: ListRules = {}) =>
+    decideAccess(group({ ...rules, ...more }), request, { ...tablesOf(none), asksOthers }).rests?.questions;
+  const byLogin = from('bob@acme.example', { ...login('ann'), door: 'submission' });
+  assert.equal(asked(byLogin, false, { authenticated: true }), undefined);
+  assert.deepEqual(asked(byLogin, true, { authenticated: true })?.[0], { dn: dnOf('ann') });
+  assert.deepEqual(asked(from('bob@alias.example'), true)?.slice(0, 2), [
+    { address: 'bob@alias.example' },
+    { address: 'bob@acme.example' },
+  ]);
+});
+
 test('rules are asked in their order, and the first that fails decides', () => {
   const ann: ListParty = { address: 'ann@acme.example' };
   const only = { allowedBroadcasters: [ann] };

@@ -78,18 +78,31 @@ test('a naive filter agrees', () => {
 test('the lines of destinations count what a naive filter leaves', async () => {
   const { reader } = transfer.directory;
   const list = listQueue(reader);
-  const now = Date.now() + 3_600_000;
+  const bounds = [1, 10, 60, 360, 1440].map((minutes) => 60_000 * minutes);
   await fc.assert(
-    fc.asyncProperty(selector, async (asked) => {
+    fc.asyncProperty(selector, fc.constantFrom(0, ...bounds), async (asked, later) => {
+      const now = Date.now() + later;
       const meant = Map.groupBy(
         list.filter((row) => isMeant(asked, row)),
         ({ channel, destination }) => `${channel} ${destination}`,
       );
+      const ages = (rows: readonly QueueEntry[]): number[] =>
+        [0, ...bounds].map(
+          (from, i) =>
+            rows.filter(({ createdAt }) => now - createdAt >= from && now - createdAt < (bounds[i] ?? Infinity)).length,
+        );
       const lines = await queuedDestinations(reader, asked, now);
       assert.deepEqual(
-        lines.map(({ channel, destination, rows, held }) => [`${channel} ${destination}`, rows, held]).toSorted(),
+        lines
+          .map(({ channel, destination, rows, held, ages }) => [`${channel} ${destination}`, rows, held, ages.join()])
+          .toSorted(),
         [...meant]
-          .map(([key, rows]) => [key, rows.length, rows.filter(({ state }) => state === 'held').length])
+          .map(([key, rows]) => [
+            key,
+            rows.length,
+            rows.filter(({ state }) => state === 'held').length,
+            ages(rows).join(),
+          ])
           .toSorted(),
       );
     }),

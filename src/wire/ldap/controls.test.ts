@@ -49,6 +49,15 @@ const sound: readonly Uint8Array[] = [
 const plain = (value: unknown): unknown =>
   JSON.parse(JSON.stringify(value, (_, v) => (v instanceof Uint8Array ? Buffer.from(v).toString('hex') : v)) ?? 'null');
 
+test('a password that was made, with more behind it, is a syntax failure', () => {
+  const octets = generatedPassword.encode('secret');
+  assert.equal(String(generatedPassword.decode(octets)), 'secret');
+  const more = Buffer.concat([octets, Buffer.from('020101', 'hex')]);
+  more[1]! += 3;
+  for (const wrong of [more, Buffer.concat([octets, Buffer.from([0])])])
+    assert.throws(() => generatedPassword.decode(wrong), SyntaxFailure);
+});
+
 test('any octets are a value, which comes back from its octets, or a syntax failure', () => {
   let read = 0;
   const attempt = (octets: Uint8Array): void => {
