@@ -23,6 +23,7 @@ const DNS = [scenario('sessions/dns/dns-sessions'), scenario('sessions/dns/read-
 
 export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   'routing/route-request.ts': [ofFolder('transfer/mail-text')],
+  'routing/compile-policy.ts': [scenario('domain-policies')],
   routing: ['routes', 'rewrite-rules', 'forwarding', 'autoreply', 'claims', 'lists'].map(scenario),
   transfer: ['forwarding', 'way-of-a-message', 'lists', 'transfer'].map(scenario),
   'transfer/submit-folder.ts': [scenario('sendmail')],

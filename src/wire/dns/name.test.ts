@@ -110,3 +110,19 @@ test('names are compressed exactly, so that the case of each comes back', () => 
   );
   assert.equal(reader.offset, 12 + 14 + 3 + 2 + 5 + 2 + 2 + 1);
 });
+
+test('a name that begins where no pointer leads is written whole again', () => {
+  const last = 0x3fff;
+  for (const [at, length] of [
+    [last, 2],
+    [last + 1, 'acme'.length + 2],
+  ] as const) {
+    const writer = new DnsWriter();
+    writer.octets(new Uint8Array(at));
+    writer.name('acme');
+    const second = writer.offset;
+    writer.name('acme');
+    assert.equal(writer.offset - second, length);
+    assert.equal(new DnsReader(writer.finish(), second).name(), 'acme');
+  }
+});
