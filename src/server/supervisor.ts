@@ -15,7 +15,7 @@ import { type ProviderAccess, serveProvider } from '../provisioning/replica/hand
 import type { Configuration } from './configuration.ts';
 import type { DirectoryOrder } from './threads/directory-sources.ts';
 import type { DnsOrder } from './threads/dns.ts';
-import type { ThreadData } from './threads/parts.ts';
+import type { CommonOrder, ThreadData } from './threads/parts.ts';
 import type { ProtocolOrder } from './threads/protocol.ts';
 import type { PublisherOrder } from './threads/publisher.ts';
 import type { TransferOrder } from './threads/transfer.ts';
@@ -69,7 +69,7 @@ function ended(worker: Worker): Promise<void> {
   return new Promise((resolve) => worker.once('exit', () => resolve()));
 }
 
-type Order = DirectoryOrder | DnsOrder | ProtocolOrder | PublisherOrder | TransferOrder;
+type Order = CommonOrder | DirectoryOrder | DnsOrder | ProtocolOrder | PublisherOrder | TransferOrder;
 
 /**
  * A thread that serves, whichever worker it runs in now.

@@ -12,9 +12,8 @@ import { DnsClient } from '../../net/dns-client.ts';
 import type { LdapSource } from '../../provisioning/ldap-source.ts';
 import { Mirrors } from '../../provisioning/mirror/mirrors.ts';
 import { probeSource } from '../../provisioning/mirror/probe.ts';
-import type { Counts } from '../counters.ts';
 import { failureText, type SourceFailure } from '../source-calls.ts';
-import { type ThreadData, threadParts } from './parts.ts';
+import { type CommonReport, type ThreadData, takeOrders, threadParts } from './parts.ts';
 
 /** What the main thread may ask. */
 export type DirectoryCall =
@@ -28,21 +27,20 @@ export type DirectoryCall =
 export type SourceCall = HandedQuestion | { readonly name: 'forward'; readonly change: DirectoryChange };
 
 /** From the main thread. */
-export type DirectoryOrder =
-  | { readonly kind: 'call'; readonly request: number; readonly call: DirectoryCall }
-  | { readonly kind: 'forget-segment'; readonly segment: number }
-  | { readonly kind: 'counts'; readonly request: number }
-  | { readonly kind: 'stop' };
+export interface DirectoryOrder {
+  readonly kind: 'call';
+  readonly request: number;
+  readonly call: DirectoryCall;
+}
 /** To the main thread. */
 export type DirectoryReport =
-  | { readonly kind: 'started' }
+  | CommonReport
   | { readonly kind: 'answer'; readonly request: number; readonly result: unknown }
   | {
       readonly kind: 'refusal';
       readonly request: number;
       readonly failure: SourceFailure;
-    }
-  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts };
+    };
 
 const parts = threadParts(workerData as ThreadData);
 const { database, writer, configuration, log } = parts;
@@ -81,27 +79,10 @@ async function stop(): Promise<void> {
 writer.onNotification(({ kind }) => {
   if (kind === 'zone-sources') mirrors.read();
 });
-parentPort?.on('message', (order: DirectoryOrder) => {
-  switch (order.kind) {
-    case 'call':
-      answer(order.call).then(
-        (result) => report({ kind: 'answer', request: order.request, result }),
-        (error: unknown) => {
-          report({ kind: 'refusal', request: order.request, failure: failureText(error) });
-        },
-      );
-      return;
-    case 'forget-segment':
-      return;
-    case 'counts':
-      report({ kind: 'counts', request: order.request, counts: parts.counters.counts() });
-      return;
-    case 'stop':
-      void stop();
-      return;
-    default:
-      order satisfies never;
-  }
-});
 mirrors.read();
-report({ kind: 'started' });
+takeOrders({ counters: parts.counters, stop }, ({ request, call }: DirectoryOrder) => {
+  answer(call).then(
+    (result) => report({ kind: 'answer', request, result }),
+    (error: unknown) => report({ kind: 'refusal', request, failure: failureText(error) }),
+  );
+});

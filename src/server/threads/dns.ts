@@ -3,29 +3,24 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { errorCode } from '../../net/listen.ts';
 import { bindDnsUdp, type DnsUdpService, serveDnsUdp } from '../../protocols/dns/udp.ts';
-import type { Counts } from '../counters.ts';
 import { createDnsAnswer } from '../dns-answer.ts';
 import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
 import { zoneSite } from '../zone-site.ts';
-import { type ThreadData, threadParts } from './parts.ts';
+import { type CommonReport, type ThreadData, takeOrders, threadParts } from './parts.ts';
 
 /** From the main thread. */
 export type DnsOrder =
   /** Standing, with the number that the socket got. Does nothing for an address that is bound. */
   | { readonly kind: 'bind'; readonly address: string; readonly port: number; readonly ipv6Only: boolean }
   /** TCP could not have the number that UDP got. */
-  | { readonly kind: 'unbind'; readonly address: string }
-  | { readonly kind: 'counts'; readonly request: number }
-  | { readonly kind: 'forget-segment'; readonly segment: number }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'unbind'; readonly address: string };
 /** To the main thread. */
 export type DnsReport =
-  | { readonly kind: 'started' }
+  | CommonReport
   | { readonly kind: 'bound'; readonly address: string; readonly port: number }
   /** It could not be bound, or it has failed since and is closed. */
   | { readonly kind: 'not-bound'; readonly address: string; readonly code: string }
-  | NotifiedReport
-  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts };
+  | NotifiedReport;
 
 const data = workerData as ThreadData;
 const parts = threadParts(data);
@@ -56,23 +51,13 @@ function unbind(address: string): void {
   sockets.delete(address);
 }
 
-parentPort?.on('message', async (order: DnsOrder) => {
-  switch (order.kind) {
-    case 'bind':
-      return bind(order);
-    case 'unbind':
-      return unbind(order.address);
-    case 'counts':
-      return report({ kind: 'counts', request: order.request, counts: parts.counters.counts() });
-    case 'forget-segment':
-      return;
-    case 'stop':
-      await Promise.all([...sockets.values()].map((socket) => socket?.close()));
-      parts.database.close();
-      process.exit();
-      return;
-    default:
-      order satisfies never;
-  }
+async function stop(): Promise<void> {
+  await Promise.all([...sockets.values()].map((socket) => socket?.close()));
+  parts.database.close();
+  process.exit();
+}
+
+takeOrders({ counters: parts.counters, stop }, (order: DnsOrder) => {
+  if (order.kind === 'bind') void bind(order);
+  else unbind(order.address);
 });
-report({ kind: 'started' });

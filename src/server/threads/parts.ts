@@ -1,8 +1,8 @@
 // What every thread but the writer is given when it starts, and what it makes of it.
 
-import type { MessagePort } from 'node:worker_threads';
+import { type MessagePort, parentPort } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
-import { Ids } from '../../base/ids.ts';
+import { Ids, type SegmentId } from '../../base/ids.ts';
 import { createLog, type Log } from '../../base/log.ts';
 import { WriterClient } from '../../database/client.ts';
 import { type OpenReader, openReader } from '../../database/connection.ts';
@@ -11,11 +11,24 @@ import { followPublished } from '../../directory/once-a-revision.ts';
 import { useSiteSchema } from '../../directory/site-schema.ts';
 import { useSuffix } from '../../directory/suffix.ts';
 import { HandingWriter, type ProviderAccess, ProviderClient } from '../../provisioning/replica/handing-writer.ts';
+import type { Blobs } from '../../store/blobs.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
 import type { SegmentHost } from '../../store/segment.ts';
 import type { Configuration } from '../configuration.ts';
-import { Counters } from '../counters.ts';
+import { Counters, type Counts } from '../counters.ts';
 import { databasePath, segmentsPath } from '../paths.ts';
+
+/** From the main thread, to each of them. */
+export type CommonOrder =
+  | { readonly kind: 'counts'; readonly request: number }
+  /** Its file is to be unlinked. */
+  | { readonly kind: 'forget-segment'; readonly segment: SegmentId }
+  | { readonly kind: 'stop' };
+
+/** To the main thread, from each of them. */
+export type CommonReport =
+  | { readonly kind: 'started' }
+  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts };
 
 /** Survives a structured clone. */
 export interface ThreadData {
@@ -64,6 +77,35 @@ export function threadParts(data: ThreadData): ThreadParts {
     counters: new Counters(),
     provider,
   };
+}
+
+/** What a thread does by orders that all of them get: it has blobs, or no open file of a segment; it ends by itself. */
+interface OrderParts {
+  readonly counters: Counters;
+  readonly blobs?: Blobs;
+  readonly stop: () => Promise<void>;
+}
+
+/** Serves from now on; `take` gets the orders that are this thread's own. */
+export function takeOrders<Own extends { readonly kind: string }>(
+  { counters, blobs, stop }: OrderParts,
+  take: (order: Own) => void,
+): void {
+  const report = (message: CommonReport): void => parentPort?.postMessage(message);
+  parentPort?.on('message', (order: CommonOrder | Own) => {
+    if (isCommon(order)) {
+      if (order.kind === 'stop') void stop();
+      else if (order.kind === 'forget-segment') blobs?.forget(order.segment);
+      else report({ kind: 'counts', request: order.request, counts: counters.counts() });
+    } else take(order);
+  });
+  report({ kind: 'started' });
+}
+
+const COMMON: readonly string[] = ['counts', 'forget-segment', 'stop'] satisfies CommonOrder['kind'][];
+
+function isCommon(order: { readonly kind: string }): order is CommonOrder {
+  return COMMON.includes(order.kind);
 }
 
 /**

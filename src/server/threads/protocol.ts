@@ -4,7 +4,6 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
 import { HashGate } from '../../auth/hash-gate.ts';
-import type { SegmentId } from '../../base/ids.ts';
 import { type ConnectionRecord, describeConnection, recordOver } from '../../net/connection.ts';
 import { type TlsMaterial, TlsServer } from '../../net/tls.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
@@ -22,7 +21,6 @@ import { SegmentWriter } from '../../store/segment.ts';
 import { createWatchers } from '../../store/watchers.ts';
 import { type AuditReport, LoginLines } from '../audit.ts';
 import { admitConnections } from '../client-connections.ts';
-import type { Counts } from '../counters.ts';
 import { createDnsAnswer } from '../dns-answer.ts';
 import { createArrive } from '../doors/arrivals.ts';
 import { imapDoor } from '../doors/imap.ts';
@@ -43,7 +41,7 @@ import { callsOfSources, type SourceAnswer, type SourceCallReport, SourceCalls }
 import { TOO_MANY } from '../too-many.ts';
 import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
 import { zoneSite } from '../zone-site.ts';
-import { segmentHost, type ThreadData, threadParts } from './parts.ts';
+import { type CommonReport, segmentHost, type ThreadData, takeOrders, threadParts } from './parts.ts';
 
 /** From the main thread. */
 export type ProtocolOrder =
@@ -56,21 +54,16 @@ export type ProtocolOrder =
   | { readonly kind: 'tls'; readonly material: TlsMaterial }
   /** The local certificate has been looked at for this request; a new one came before in `tls`. */
   | { readonly kind: 'renewed'; readonly request: number }
-  /** A segment has been collected: its descriptor must not keep its space. */
-  | { readonly kind: 'forget-segment'; readonly segment: SegmentId }
   | MaildropAnswer
-  | SourceAnswer
-  | { readonly kind: 'counts'; readonly request: number }
-  | { readonly kind: 'stop' };
+  | SourceAnswer;
 /** To the main thread. */
 export type ThreadReport =
-  | { readonly kind: 'started' }
+  | CommonReport
   | MaildropRequest
   | AuditReport
   | NotifiedReport
   | SourceCallReport
   | FollowerReport
-  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
   /** A virtual server's name is missing in the local certificate; answered with `renewed`. */
   | { readonly kind: 'renew-local'; readonly request: number }
   /** A message has brought its domain, or tried to. */
@@ -266,45 +259,6 @@ function refuse(socket: Socket, listener: ListenerName): void {
   setTimeout(() => socket.destroy(), 1000).unref();
 }
 
-parentPort?.on('message', (order: ProtocolOrder) => {
-  switch (order.kind) {
-    case 'connection':
-      open(order.socket, order.listener);
-      return;
-    case 'own-dns':
-      ownDns = order.endpoint;
-      return;
-    case 'local-ldap':
-      listenLocalLdap(order.path, log, openLocal);
-      return;
-    case 'tls':
-      tls.serve(order.material);
-      return;
-    case 'renewed':
-      renewing.get(order.request)?.();
-      renewing.delete(order.request);
-      return;
-    case 'forget-segment':
-      blobs.forget(order.segment);
-      return;
-    case 'maildrop':
-      maildrops.answered(order);
-      return;
-    case 'source-answer':
-    case 'source-refusal':
-      sourceCalls.answered(order);
-      return;
-    case 'counts':
-      report({ kind: 'counts', request: order.request, counts: counters.counts() });
-      return;
-    case 'stop':
-      void stop();
-      return;
-    default:
-      order satisfies never;
-  }
-});
-
 /** A peer that does not take the last output in this time is cut off. */
 const FAREWELL_MS = 1000;
 
@@ -323,4 +277,32 @@ async function stop(): Promise<void> {
   process.exit();
 }
 
-report({ kind: 'started' });
+takeOrders({ counters, blobs, stop }, (order: ProtocolOrder) => {
+  switch (order.kind) {
+    case 'connection':
+      open(order.socket, order.listener);
+      return;
+    case 'own-dns':
+      ownDns = order.endpoint;
+      return;
+    case 'local-ldap':
+      listenLocalLdap(order.path, log, openLocal);
+      return;
+    case 'tls':
+      tls.serve(order.material);
+      return;
+    case 'renewed':
+      renewing.get(order.request)?.();
+      renewing.delete(order.request);
+      return;
+    case 'maildrop':
+      maildrops.answered(order);
+      return;
+    case 'source-answer':
+    case 'source-refusal':
+      sourceCalls.answered(order);
+      return;
+    default:
+      order satisfies never;
+  }
+});

@@ -4,28 +4,21 @@
 // Out     what its jobs (server/publisher-jobs.ts) send and write
 // A server that never answers keeps this thread's jobs waiting and nobody else.
 
-import { parentPort, workerData } from 'node:worker_threads';
-import type { Counts } from '../counters.ts';
+import { workerData } from 'node:worker_threads';
 import { type PublisherParts, publisherJobs } from '../publisher-jobs.ts';
 import { siteOf } from '../site.ts';
-import { type ThreadData, threadParts } from './parts.ts';
+import { type ThreadData, takeOrders, threadParts } from './parts.ts';
 
 /** From the main thread. */
-export type PublisherOrder =
+export interface PublisherOrder {
   /** Standing: all that may fail at a start has gone well, and our name server listens there; '' where none does. */
-  | { readonly kind: 'begin'; readonly ownDns: string }
-  | { readonly kind: 'forget-segment'; readonly segment: number }
-  | { readonly kind: 'counts'; readonly request: number }
-  | { readonly kind: 'stop' };
-/** To the main thread. */
-export type PublisherReport =
-  | { readonly kind: 'started' }
-  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts };
+  readonly kind: 'begin';
+  readonly ownDns: string;
+}
 
 const data = workerData as ThreadData;
 const parts = threadParts(data);
 const site = siteOf(data.hostnames, parts.configuration, parts.database.reader);
-const report = (message: PublisherReport): void => parentPort?.postMessage(message);
 const running: { stop(): Promise<void> }[] = [];
 
 function begin(ownDns: string): void {
@@ -39,21 +32,6 @@ async function stop(): Promise<void> {
   process.exit();
 }
 
-parentPort?.on('message', (order: PublisherOrder) => {
-  switch (order.kind) {
-    case 'begin':
-      if (running.length === 0) begin(order.ownDns);
-      return;
-    case 'forget-segment':
-      return;
-    case 'counts':
-      report({ kind: 'counts', request: order.request, counts: parts.counters.counts() });
-      return;
-    case 'stop':
-      void stop();
-      return;
-    default:
-      order satisfies never;
-  }
+takeOrders({ counters: parts.counters, stop }, (order: PublisherOrder) => {
+  if (running.length === 0) begin(order.ownDns);
 });
-report({ kind: 'started' });

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../../base/clock.ts';
-import type { MessageId, PublishedRevision, SegmentId } from '../../base/ids.ts';
+import type { MessageId, PublishedRevision } from '../../base/ids.ts';
 import { DnsClient } from '../../net/dns-client.ts';
 import { DomainQuotas } from '../../provisioning/domain-quotas.ts';
 import { providerAuthority } from '../../provisioning/replica/authority.ts';
@@ -31,29 +31,20 @@ import { Schedule } from '../../transfer/schedule.ts';
 import { SubmitFolder } from '../../transfer/submit-folder.ts';
 import { Suspension } from '../../transfer/suspension.ts';
 import { createChannels } from '../../transfer/ways-out.ts';
-import type { Counts } from '../counters.ts';
 import { filesPath, segmentsPath, submitPath } from '../paths.ts';
 import { createSigner } from '../signer.ts';
 import { siteOf } from '../site.ts';
 import { SourceAuthority } from '../source-authority.ts';
 import { callsOfSources, type SourceAnswer, type SourceCallReport, SourceCalls } from '../source-calls.ts';
 import { zoneSite } from '../zone-site.ts';
-import { segmentHost, type ThreadData, threadParts } from './parts.ts';
+import { type CommonReport, segmentHost, type ThreadData, takeOrders, threadParts } from './parts.ts';
 
 /** From the main thread. */
 export type TransferOrder =
   /** Standing: all that may fail at a start has gone well. */
-  | { readonly kind: 'begin' }
-  | { readonly kind: 'forget-segment'; readonly segment: SegmentId }
-  | SourceAnswer
-  | { readonly kind: 'counts'; readonly request: number }
-  | { readonly kind: 'stop' };
+  { readonly kind: 'begin' } | SourceAnswer;
 /** To the main thread. */
-export type TransferReport =
-  | { readonly kind: 'started' }
-  | SourceCallReport
-  | { readonly kind: 'counts'; readonly request: number; readonly counts: Counts }
-  | { readonly kind: 'fatal'; readonly text: string };
+export type TransferReport = CommonReport | SourceCallReport | { readonly kind: 'fatal'; readonly text: string };
 
 const data = workerData as ThreadData;
 const parts = threadParts(data);
@@ -160,29 +151,6 @@ writer.onNotification((notification) => {
   if (notification.kind === 'login' && notification.submits !== undefined) suspension.changed(notification.uuid);
 });
 
-parentPort?.on('message', (order: TransferOrder) => {
-  switch (order.kind) {
-    case 'begin':
-      begin();
-      return;
-    case 'forget-segment':
-      blobs.forget(order.segment);
-      return;
-    case 'source-answer':
-    case 'source-refusal':
-      sourceCalls.answered(order);
-      return;
-    case 'counts':
-      report({ kind: 'counts', request: order.request, counts: counters.counts() });
-      return;
-    case 'stop':
-      void stop();
-      return;
-    default:
-      order satisfies never;
-  }
-});
-
 let knownSettings: RoutingSettings | undefined;
 
 function tablesMoved(): void {
@@ -237,4 +205,16 @@ async function stop(): Promise<void> {
   process.exit();
 }
 
-report({ kind: 'started' });
+takeOrders({ counters, blobs, stop }, (order: TransferOrder) => {
+  switch (order.kind) {
+    case 'begin':
+      begin();
+      return;
+    case 'source-answer':
+    case 'source-refusal':
+      sourceCalls.answered(order);
+      return;
+    default:
+      order satisfies never;
+  }
+});
