@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
 import fc from 'fast-check';
+import { idOf } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
 import { entryByUuid, findEntry } from './entries.ts';
 import { type Entry, textValues } from './entry.ts';
@@ -291,4 +292,23 @@ it("another server's revision is the entry's; the directory's is who takes it ov
   assert.equal(entryByUuid(directory.reader, uuid)!.revision, revision);
   assert.ok(directory.reader.revision() < revision);
   assert.deepEqual(await mirror(change, { source: '', revision }), []);
+});
+
+it("an id that another entry has by now, as after a restore of the other server, is that entry's", async () => {
+  const put = (number: number, dn: string, revision: number) =>
+    mirror(
+      { kind: 'put', entry: { ...entryOf(uuidOf(999_998, number), dn, { sn: ['x'] }), id: 777_777 } },
+      { source: '', revision: idOf(revision) },
+    );
+  await put(1, 'uid=lost,ou=ids,o=internet', 777_777);
+  const changes = await put(2, 'uid=restored,ou=ids,o=internet', 777_778);
+  assert.deepEqual(
+    changes.map(({ kind, before, after }) => [kind, (after ?? before)?.dn]),
+    [
+      ['delete', 'uid=lost,ou=ids,o=internet'],
+      ['add', 'uid=restored,ou=ids,o=internet'],
+    ],
+  );
+  assert.equal(entryByUuid(directory.reader, uuidOf(999_998, 1)), undefined);
+  assert.equal(entryByUuid(directory.reader, uuidOf(999_998, 2))?.id, 777_777);
 });

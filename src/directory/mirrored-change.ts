@@ -116,7 +116,7 @@ async function put(tx: Transaction, entry: MirroredEntry, options: MirrorOptions
   if (known !== undefined) checkOwner(known, options);
   if (known !== undefined && above !== undefined && isAtOrBelow(above, parseDn(known.dn)))
     throw directoryFailure('unwillingToPerform', 'An entry cannot move below itself');
-  const changes = await makeRoom(tx, dn, uuid, options);
+  const changes = [...(await freeId(tx, entry.id, uuid, options)), ...(await makeRoom(tx, dn, uuid, options))];
   // It may have stood below who had its name.
   const before = known && (await entryByIdIn(tx, known.id));
   const contents = await contentsOf(tx, entry, before, options);
@@ -148,6 +148,22 @@ async function put(tx: Transaction, entry: MirroredEntry, options: MirrorOptions
     changes.push(...(await moveBelow(tx, parseDn(before.dn), changed, options)));
   if (before?.normalizedDn !== dn.normalized) await adopt(tx, changed, dn);
   return changes;
+}
+
+/**
+ * Ids are the other server's, too, where all is: who has this one here is not there any more, as after that server was restored from an
+ * older copy.
+ */
+async function freeId(
+  tx: Transaction,
+  id: number | undefined,
+  uuid: string,
+  options: MirrorOptions,
+): Promise<ChangedEntry[]> {
+  const standing = id === undefined ? undefined : await entryByIdIn(tx, id);
+  if (standing === undefined || standing.uuid === uuid) return [];
+  checkOwner(standing, options);
+  return removeEntry(tx, standing, options);
 }
 
 /** Another entry that has this name here has it no more. */
