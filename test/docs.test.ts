@@ -63,8 +63,9 @@ test('every link to a page or file leads there', () => {
   assert.deepEqual(missing, []);
 });
 
-/** The words of each `waypost` command in a line of shell. */
-function commandsIn(line: string): string[][] {
+/** The words of each `waypost` command in a line of shell, those whose output it takes too. */
+function commandsIn(given: string): string[][] {
+  const line = given.replace(/"?\$\(([^()]*)\)"?/g, ' ; $1 ; ');
   const segments: string[][] = [[]];
   for (const [, quoted, double, end, word] of line
     .replace(/^\$ /, '')
@@ -110,6 +111,15 @@ test('every waypost command in a code block parses with the program’s own comm
     }
   }
   assert.ok(found > 20, 'no commands found');
+  assert.deepEqual(wrong, []);
+});
+
+test('a text with a dollar goes to a command as it stands: the word that ends it is quoted', () => {
+  const wrong = pages.flatMap(({ name, text }) =>
+    [...text.matchAll(/<<(EO[FT])\n([\s\S]*?)^\1$/gm)].flatMap(([, , body]) =>
+      /[$`\\]/.test(body!) ? [`${name}: ${body!.split('\n')[0]}`] : [],
+    ),
+  );
   assert.deepEqual(wrong, []);
 });
 

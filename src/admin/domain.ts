@@ -79,7 +79,7 @@ export const domainAdd = (parts: EntryParts) =>
       return named(submitted, {
         entryAlreadyExists: () =>
           parts.routing.route(domain) === undefined
-            ? `${dn} exists already, and is no mail domain`
+            ? `${dn} exists already, and is no mail domain: add the classes inetDomain and mailDomain to it`
             : `${domain} exists already`,
       });
     },
