@@ -309,6 +309,7 @@ test('show, search and edit', async () => {
   const edit = (script: string) => run(['edit', userDn('hal')], '', { EDITOR: `sed -i -e '${script}'` });
   assert.equal((await edit('s/x/x/')).stdout, 'nothing has been changed\n');
   assert.match((await edit('s/^sn: .*/sn: Other/')).stdout, /^uid=hal,.* is changed, revision \d+\n$/);
+  assert.match((await edit('$a title: Boss')).stdout, / is changed, revision \d+\n$/);
   const { sn, userPassword } = await read(userDn('hal'));
   assert.deepEqual([sn, userPassword], ['Other', '{SSHA}hal']);
   const refused = await edit('s/^sn: .*//');

@@ -170,7 +170,10 @@ test('words fit the failure', async () => {
     run(userAdd(parts), { address: 'eve@cmd.test' }),
     /^uid=eve,ou=People,dc=cmd,dc=test,o=internet exists already, and eve@cmd\.test is no address of a user there$/,
   );
-  await fails(run(domainAdd(parts), { domain: 'node' }), /^dc=node,o=internet exists already, and is no mail domain: add the classes inetDomain and mailDomain to it$/);
+  await fails(
+    run(domainAdd(parts), { domain: 'node' }),
+    /^dc=node,o=internet exists already, and is no mail domain: add the classes inetDomain and mailDomain to it$/,
+  );
   await directory.apply(
     add(domainDn('far.test'), {
       objectClass: ['domain', 'inetDomain', 'mailDomain'],

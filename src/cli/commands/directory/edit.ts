@@ -42,7 +42,8 @@ async function textOf(client: AdminClient, base: string): Promise<string> {
     scope: 'base',
     attributes,
   });
-  return ldif;
+  // Without the empty line behind a record: what is added at the end is of this one.
+  return ldif.replace(/\n+$/, '\n');
 }
 
 async function edited(editor: string, path: string): Promise<void> {
