@@ -42,14 +42,15 @@ export function applyRule(template: Template, address: Address, probe: Probe, co
   const filled = new Filling(address, probe);
   const localPart = filled.text(made.user);
   const domainText = filled.text(made.domain);
-  const hopText = made.hop && asciiLower(filled.text(made.hop));
+  const hopText = made.hop === undefined ? undefined : asciiLower(filled.text(made.hop));
   if (filled.missing !== undefined) return failed(filled.missing);
   const problem = localPartProblem(localPart);
   if (problem !== undefined) return failed(problem);
   const domain = tryParseDomain(domainText);
   if (domain === undefined) return failed(`${domainText} is no domain`);
-  const hop = hopText && hopOf(hopText);
-  if (hop === undefined && hopText !== undefined) return failed(`${hopText} is no next hop`);
+  const hop = hopText === undefined ? undefined : hopOf(hopText);
+  if (hop === undefined && hopText !== undefined)
+    return failed(hopText === '' ? 'the next hop is empty' : `${hopText} is no next hop`);
   const isSame = localPart === address.localPart && domain === address.domain;
   return {
     result: 'applied',

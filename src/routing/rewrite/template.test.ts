@@ -161,6 +161,16 @@ test('a pattern that does not parse names the column', () => {
     assert.equal(refusal(parsePattern, text), words, text);
 });
 
+test('a rule whose next hop is what the pattern leaves open fails where that is nothing', () => {
+  const address = parseAddress('ann@b.acme.example');
+  const doors = { door: 'smtp', hasDomainEntry: () => true } as const;
+  const applied = probesOf(address.domain).map((probe) =>
+    applyRule(parseTemplate('$U@acme.example@$H@smtp'), address, probe, doors),
+  );
+  assert.deepEqual(applied[0], { result: 'failed', why: 'the next hop is empty' });
+  assert.ok(applied[2]?.result === 'applied' && applied[2].hop === 'b');
+});
+
 test('any text is a rule that is printed as it was written and applies within its limits, or names a column', () => {
   const patterns = [
     '$*',
