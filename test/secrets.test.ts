@@ -427,3 +427,15 @@ function placesIn({ data }: Waypost, spellings: readonly string[]): string[] {
       }
   return places;
 }
+
+test('its memory is written to no file, and nobody else gets into the program', async (context) => {
+  const server = await startWaypost();
+  context.after(() => server.stop());
+  if (process.platform === 'linux')
+    assert.match(readFileSync(`/proc/${server.pid}/limits`, 'utf8'), /^Max core file size +0 +0 /m);
+  process.kill(server.pid, 'SIGUSR1');
+  const ldap = await administrator(server);
+  await addDomain(ldap, 'acme.example');
+  await ldap.unbind();
+  assert.doesNotMatch(server.stderr(), /Debugger|inspector/);
+});
