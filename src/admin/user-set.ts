@@ -6,6 +6,7 @@
 
 import { z } from 'zod';
 import { asciiLower } from '../base/characters.ts';
+import { DAY_MS } from '../base/duration.ts';
 import { Failure } from '../base/failure.ts';
 import { type Entry, hasClass, type Modification, textValues } from '../directory/entry.ts';
 import { parseLimit } from '../directory/quota-value.ts';
@@ -18,7 +19,6 @@ const FORWARDS_MAX = 50;
 /** A text for people to read. */
 const TEXT_MAX = 64 * 1024;
 const DAY = /^\d{4}-\d\d-\d\d$/;
-const DAY_MS = 86_400_000;
 
 /** `2026-12-20`, or a time with its zone. */
 const time = z.union(

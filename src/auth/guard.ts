@@ -15,6 +15,7 @@
 
 import { asciiLower } from '../base/characters.ts';
 import type { Clock } from '../base/clock.ts';
+import { HOUR_MS } from '../base/duration.ts';
 import { Failure } from '../base/failure.ts';
 import type { Bucket, BucketKind, TokenBuckets } from '../base/token-buckets.ts';
 import { clientOf } from '../net/client-of.ts';
@@ -31,7 +32,7 @@ const DELAY_MAX_MS = 5000;
 /** 0.1 s doubled so often is more than the longest delay. */
 const DOUBLINGS_MAX = 10;
 const FORGET_FAILURES_MS = 15 * 60_000;
-const SAME_SECRET_MS = 3_600_000;
+const SAME_SECRET_MS = HOUR_MS;
 const THROTTLED_ANSWER_MS = 1000;
 /** Another thread's settled check is seen at once; this is for one that died with its thread. */
 const LOOK_AGAIN_MS = 1000;

@@ -7,10 +7,10 @@
 // Never   keeps a login out: what cannot be written is written at the next login
 
 import type { Clock } from '../base/clock.ts';
+import { DAY_MS } from '../base/duration.ts';
 import { TENANT } from '../base/tenant.ts';
 import { operation, type Reader, type Writer } from '../database/operation.ts';
 
-const DAY_MS = 86_400_000;
 const KEEP_MS = 90 * DAY_MS;
 const CLIENTS_MAX = 32;
 /** Rows of accounts that have gone, a call of forget: the writer must not be held. */

@@ -9,6 +9,7 @@
 // Never   reads anything for a login whose entry and domain have not changed; nor, where it reads a group's mailbox, a group
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { HOUR_MS } from '../base/duration.ts';
 import type { PublishedRevision, Revision } from '../base/ids.ts';
 import type { Notification } from '../database/operation.ts';
 import { keepBelow } from './bounds.ts';
@@ -45,7 +46,7 @@ interface PasswordChange {
 const CHANGES_MAX = 1000;
 const TURN = 100;
 /** The clock may be set: a time that is far off is looked at again. */
-const LOOK_AGAIN_MS = 3_600_000;
+const LOOK_AGAIN_MS = HOUR_MS;
 const GROUPS_MS = 200;
 
 export class OpenLogins {

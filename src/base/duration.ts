@@ -1,6 +1,10 @@
-// A time as people write it: a number and its unit, `90d`.
+// Lengths of time in milliseconds; and a time as people write it: a number and its unit, `90d`.
 
-const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+export const MINUTE_MS = 60_000;
+export const HOUR_MS = 60 * MINUTE_MS;
+export const DAY_MS = 24 * HOUR_MS;
+
+const UNITS_MS: Readonly<Record<string, number>> = { s: 1000, m: MINUTE_MS, h: HOUR_MS, d: DAY_MS };
 
 export const DURATION_TEXT = /^\d{1,6}[smhd]$/;
 export const DURATION_WORDS = 'a time such as "30s", "15m", "1h" or "5d"';

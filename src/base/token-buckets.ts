@@ -10,6 +10,7 @@
 // A bucket that is not there is full. All is done under one lock, held for some microseconds: nothing within it waits.
 
 import { randomFillSync } from 'node:crypto';
+import { MINUTE_MS } from './duration.ts';
 import { type HashKey, type KeyedHash, keyedHash } from './keyed-hash.ts';
 
 export interface BucketKind {
@@ -37,7 +38,6 @@ export type Drawn = 'drawn' | 'held' | 'empty';
 
 /** More than any check takes. */
 const HELD_MS = 60_000;
-const MINUTE_MS = 60_000;
 /** Sums of fractions fall short of a whole token by less. */
 const ROUNDING = 1e-6;
 

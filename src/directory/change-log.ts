@@ -4,6 +4,7 @@
 // Limits  rows are kept for thirty days and at most a million of them; the newest row always stays
 // Never   holds a password, not even a hashed one: the log says that it changed
 
+import { DAY_MS } from '../base/duration.ts';
 import { idOf, type Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import { operation, type Reader, type Transaction, type Value } from '../database/operation.ts';
@@ -12,7 +13,7 @@ import { decodeValues, encodeValues } from './entries.ts';
 import type { AttributeValue, DirectoryChange, Entry } from './entry.ts';
 import type { RemovedPlaces } from './member-values.ts';
 
-const KEEP_MS = 30 * 86_400_000;
+const KEEP_MS = 30 * DAY_MS;
 const KEEP_ROWS = 1_000_000;
 /** Rows a call of prune removes: the writer must not be held. */
 const PRUNE_ROWS = 2000;

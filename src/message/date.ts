@@ -6,6 +6,7 @@
 
 import { ALNUM, DIGIT } from '../base/characters.ts';
 import { Cursor } from '../base/cursor.ts';
+import { DAY_MS, MINUTE_MS } from '../base/duration.ts';
 import { skipCfws } from './lexical.ts';
 
 /** An instant, and the zone in which it was written. */
@@ -18,8 +19,6 @@ export interface ZonedTime {
 
 const MONTHS = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'] as const;
 const WEEKDAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'] as const;
-const DAY_MS = 86_400_000;
-const MINUTE_MS = 60_000;
 /** RFC 5322 §4.3; military letters and unknown names mean an unknown zone. */
 const ZONES: ReadonlyMap<string, number> = new Map([
   ['EST', -300],

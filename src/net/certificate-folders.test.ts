@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { DAY_MS } from '../base/duration.ts';
 import { CertificateFolders } from './certificate-folders.ts';
 import { makeAuthority, makeCertificate } from './local-certificate.ts';
 
 const NOW = Date.parse('2026-11-26T12:00:00Z');
-const DAY_MS = 86_400_000;
 
 async function open(context: TestContext) {
   const directory = mkdtempSync(join(tmpdir(), 'waypost-certificates-'));

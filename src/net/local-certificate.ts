@@ -6,13 +6,13 @@
 // RFC 5280 §4.2
 
 import { KeyObject, webcrypto } from 'node:crypto';
+import { DAY_MS, HOUR_MS } from '../base/duration.ts';
 
-const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3650;
 /** Browsers and Apple's clients refuse more than 398. */
 const CERTIFICATE_DAYS = 397;
 /** A client whose clock is behind. */
-const CLOCK_MS = 3_600_000;
+const CLOCK_MS = HOUR_MS;
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 

@@ -10,6 +10,7 @@
 // Limits  SOURCES_MAX sources; one run a zone at a time; looks at least SHORTEST_MS apart, however often a server says NOTIFY
 // RFC 1034 §4.3.5, RFC 1035 §3.3.13, RFC 1982 §3.2, RFC 1996 §4.7
 
+import { DAY_MS } from '../base/duration.ts';
 import { asFailure, Failure } from '../base/failure.ts';
 import type { Log } from '../base/log.ts';
 import { children, countWith, findEntry } from '../directory/entries.ts';
@@ -24,7 +25,7 @@ const SOURCES_MAX = 1000;
 const SHORTEST_MS = 1000;
 /** A SOA record may ask for less, or for more than a timer holds. */
 const REFRESH_MIN_MS = 60_000;
-const REFRESH_MAX_MS = 86_400_000;
+const REFRESH_MAX_MS = DAY_MS;
 /** Before a SOA record has come. */
 const FIRST_RETRY_MS = 60_000;
 

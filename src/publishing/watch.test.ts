@@ -5,6 +5,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { DnsTestServer } from '../../test/support/dns-server.ts';
 import { until } from '../../test/support/until.ts';
+import { HOUR_MS } from '../base/duration.ts';
 import type { Revision } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import type { Operation } from '../database/operation.ts';
@@ -38,7 +39,6 @@ import { Questions } from './questions.ts';
 import { spreadChanges } from './spread.ts';
 import { watchDomains } from './watch.ts';
 
-const HOUR_MS = 3_600_000;
 const zoneSite: ZoneSite = { hostname: 'mail.test.example', mode: 'embedded' };
 const withoutDns: ZoneSite = { ...zoneSite, mode: 'none' };
 

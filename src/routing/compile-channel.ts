@@ -20,7 +20,7 @@
 
 import { isIP } from 'node:net';
 import { asciiLower } from '../base/characters.ts';
-import { DURATION_TEXT, DURATION_WORDS, durationMs } from '../base/duration.ts';
+import { DAY_MS, DURATION_TEXT, DURATION_WORDS, durationMs } from '../base/duration.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { nameIn } from './containers.ts';
 import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
@@ -31,7 +31,7 @@ const TIMES_MAX = 20;
 const COUNT_MAX = 100_000;
 /** Beginnings that are remembered, each some octets. */
 const RATE_MAX = 10_000;
-const RATE_MS_MAX = 86_400_000;
+const RATE_MS_MAX = DAY_MS;
 
 export const channelKinds = [
   'smtp',

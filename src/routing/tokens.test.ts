@@ -4,11 +4,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { fuzzCases, mutatedText } from '../../test/support/nearly-right.ts';
+import { DAY_MS } from '../base/duration.ts';
 import { formatAddress, parseAddress } from '../message/address.ts';
 import { INTERNAL_REQUEST, type RouteRequest } from './route-request.ts';
 import { createTokens, mayBeToken } from './tokens.ts';
 
-const DAY_MS = 86_400_000;
 const START = 231 * 90;
 let now = START * DAY_MS;
 const clock = { now: () => now };

@@ -9,6 +9,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { asciiLower } from '../base/characters.ts';
 import type { Clock } from '../base/clock.ts';
+import { DAY_MS } from '../base/duration.ts';
 import { type Address, addressKey } from '../message/address.ts';
 import type { RouteRequest } from './route-request.ts';
 import { SRS_DAYS, srsAddress, srsOriginal } from './srs.ts';
@@ -38,7 +39,6 @@ export interface Tokens {
 }
 
 const PERIOD_DAYS = 90;
-const DAY_MS = 86_400_000;
 /** A moderator's address is worth as long. */
 const VERDICT_DAYS = 30;
 /** Hexadecimal digits: 80 bits. */

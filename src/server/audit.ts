@@ -11,6 +11,7 @@ import type { AuditLine } from '../audit/line.ts';
 import type { AttemptedLogin, LoginResult } from '../auth/attempt.ts';
 import { LOGIN_LENGTH_MAX } from '../auth/bounds.ts';
 import { systemClock } from '../base/clock.ts';
+import { MINUTE_MS } from '../base/duration.ts';
 import { asFailure, type FailureKind } from '../base/failure.ts';
 import type { Log } from '../base/log.ts';
 import type { TokenBuckets } from '../base/token-buckets.ts';
@@ -25,7 +26,6 @@ import type { Supervisor } from './supervisor.ts';
 
 /** A line of a thread waits so long for others. */
 const GATHER_MS = 100;
-const MINUTE_MS = 60_000;
 
 /** From a thread that has doors. */
 export interface AuditReport {

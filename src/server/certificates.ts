@@ -9,6 +9,7 @@ import { randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createSecureContext } from 'node:tls';
 import type { Clock } from '../base/clock.ts';
+import { HOUR_MS } from '../base/duration.ts';
 import { asFailure, Failure } from '../base/failure.ts';
 import type { Log } from '../base/log.ts';
 import type { Reader } from '../database/operation.ts';
@@ -25,7 +26,7 @@ import type { ServingThread } from './supervisor.ts';
 
 const LOOK_MS = 60_000;
 /** A session is resumed for so long at most, and a key that is stolen opens no more than that. */
-const TICKET_KEYS_MS = 12 * 3_600_000;
+const TICKET_KEYS_MS = 12 * HOUR_MS;
 const TICKET_KEYS_BYTES = 48;
 
 export interface CertificatesParts {

@@ -11,6 +11,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { hostname as machineName } from 'node:os';
 import { dirname, join } from 'node:path';
+import { DAY_MS } from '../base/duration.ts';
 import { Failure } from '../base/failure.ts';
 import { normalizeDomain } from '../message/address.ts';
 import type { ServedCertificate } from '../net/certificate-choice.ts';
@@ -21,7 +22,6 @@ import { tlsPath } from './paths.ts';
 /** A chain beyond 100 KiB is refused by clients. Further virtual servers need a certificate of their own. */
 export const LOCAL_NAMES_MAX = 1000;
 
-const DAY_MS = 86_400_000;
 const RENEW_DAYS = 30;
 /** An authority that ends before what it would sign. */
 const AUTHORITY_RENEW_DAYS = 400;

@@ -9,6 +9,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { systemClock } from '../base/clock.ts';
+import { DAY_MS } from '../base/duration.ts';
 import { Failure } from '../base/failure.ts';
 import type { MessageId } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
@@ -22,7 +23,6 @@ import { rowIdsOfMessage } from './queue.ts';
 import { TestTransfer } from './testing.ts';
 
 const RUNS = Number(process.env['CUSTODY'] ?? 15);
-const DAY_MS = 86_400_000;
 /** With the policy by which each waits. */
 const NAMES = { 'n.example': 'taking', 'b.n.example': 'taking', 'k.example': 'bare' } as const;
 type Name = keyof typeof NAMES;

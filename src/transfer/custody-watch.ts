@@ -7,6 +7,7 @@
 // Limits  it looks at the domains that have mail in custody, CUSTODY_MESSAGES at most
 
 import type { Clock } from '../base/clock.ts';
+import { DAY_MS, HOUR_MS } from '../base/duration.ts';
 import { asFailure } from '../base/failure.ts';
 import type { Log } from '../base/log.ts';
 import { Looks } from '../base/looks.ts';
@@ -16,9 +17,9 @@ import { routeWaitedFor } from '../routing/targets.ts';
 import { failUnattempted } from './fail.ts';
 import { heldDestinationAfter, queueRow } from './queue.ts';
 
-const CUSTODY_MS = 3 * 86_400_000;
+const CUSTODY_MS = 3 * DAY_MS;
 const SLICE_ROWS = 500;
-const LOOK_MS = 3_600_000;
+const LOOK_MS = HOUR_MS;
 
 interface EndCustodyArguments {
   /** What waits for this; or, without it, whatever waits. */

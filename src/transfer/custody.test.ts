@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
+import { DAY_MS } from '../base/duration.ts';
 import { silentLog } from '../base/log.ts';
 import { operation } from '../database/operation.ts';
 import { SERVER } from '../directory/caller.ts';
@@ -20,7 +21,6 @@ import { type Sent, TestTransfer } from './testing.ts';
 const TEXT = 'Subject: hello\r\n\r\nThe whole of it.\r\n';
 const NEW = 'new.example';
 const ANN = `ann@${NEW}`;
-const DAY_MS = 86_400_000;
 /** As port 25 takes it. */
 const STRANGER: Sent = { from: 'rex@remote.example', to: [ANN], text: TEXT, mayRelay: false, custody: [NEW] };
 const LOGIN = { kind: 'entry', uuid: '00000000-0000-4000-8000-000000000000', dn: 'uid=x,o=internet' } as const;

@@ -4,13 +4,12 @@
 // Out     a line a destination that has some of them, most rows first
 // Limits  PAGE_ROWS rows of the queue a read, a turn of the thread between two; one line in memory for each destination
 
+import { HOUR_MS, MINUTE_MS } from '../base/duration.ts';
 import { idOf, type QueueRowId } from '../base/ids.ts';
 import type { Reader, Row, Value } from '../database/operation.ts';
 import { conditionOf, type QueueSelector } from './selector.ts';
 
 const PAGE_ROWS = 5000;
-const MINUTE_MS = 60_000;
-const HOUR_MS = 60 * MINUTE_MS;
 /** Rows below an age stand in the column of that age; what is older than the last, behind it. */
 const AGES_MS = [MINUTE_MS, 10 * MINUTE_MS, HOUR_MS, 6 * HOUR_MS, 24 * HOUR_MS];
 

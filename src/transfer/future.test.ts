@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { systemClock } from '../base/clock.ts';
+import { HOUR_MS } from '../base/duration.ts';
 import { silentLog } from '../base/log.ts';
 import { ANONYMOUS } from '../directory/caller.ts';
 import { RemoteHost } from '../estate/remote-host.ts';
@@ -18,7 +19,6 @@ const ANN = 'ann@acme.example';
 const BOB = 'bob@acme.example';
 const REX = 'rex@remote.example';
 const PATIENT = { policy: { retryMs: [3_600_000], expireMs: 86_400_000 } };
-const HOUR_MS = 3_600_000;
 
 async function open(context: TestContext) {
   const sink = await RemoteHost.start();

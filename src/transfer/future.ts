@@ -10,6 +10,7 @@
 // RFC 4865 §4, RFC 2852 §4.1.4 §4.2
 
 import type { Clock } from '../base/clock.ts';
+import { HOUR_MS } from '../base/duration.ts';
 import { asFailure } from '../base/failure.ts';
 import type { Log } from '../base/log.ts';
 import { operation, type Reader, type Transaction, type Writer } from '../database/operation.ts';
@@ -23,7 +24,7 @@ const SLICE_ROWS = 500;
 const NAP_MS = 60_000;
 const LOOK_MS = 1000;
 /** Nobody waits for the minute in which a moderator's time is over. */
-const MODERATION_MS = 3_600_000;
+const MODERATION_MS = HOUR_MS;
 
 interface FutureArguments {
   /** Wall clock. */

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DAY_MS } from '../base/duration.ts';
 import { idFloor, idOf } from '../base/ids.ts';
 import { silentLog } from '../base/log.ts';
 import { operation } from '../database/operation.ts';
@@ -10,8 +11,6 @@ import { journeyLimit, pruneJourneys } from './housekeeping.ts';
 import { beginJourney, continueJourney } from './journey.ts';
 import { forgetReplied } from './replied.ts';
 import { transferUnit } from './tables.ts';
-
-const DAY_MS = 86_400_000;
 
 test('journeys of thirty days ago go, in slices', async (context) => {
   const { reader, writer, close } = openTestDatabase([transferUnit]);

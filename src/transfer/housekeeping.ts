@@ -2,6 +2,7 @@
 // once under a name. In slices, so that mail is not held up.
 
 import type { Clock } from '../base/clock.ts';
+import { DAY_MS, HOUR_MS } from '../base/duration.ts';
 import { asFailure } from '../base/failure.ts';
 import { ID_EPOCH_MS, idFloor } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
@@ -11,12 +12,12 @@ import { deleteJourneys, journeyRowFromTheEnd } from './journey.ts';
 import { forgetLists, nextKnown } from './list-progress.ts';
 import { forgetReplied } from './replied.ts';
 
-const EVERY_MS = 3_600_000;
-const AGE_MS = 30 * 86_400_000;
+const EVERY_MS = HOUR_MS;
+const AGE_MS = 30 * DAY_MS;
 /** Of names under which a message was accepted once. */
-const ONCE_AGE_MS = 7 * 86_400_000;
+const ONCE_AGE_MS = 7 * DAY_MS;
 /** Of who has been answered in somebody's absence: nobody asks for longer. */
-const REPLIED_AGE_MS = 366 * 86_400_000;
+const REPLIED_AGE_MS = 366 * DAY_MS;
 /** Some hundred bytes each. */
 const JOURNEY_ROWS_MAX = 2_000_000;
 const SLICE = 2000;

@@ -14,6 +14,7 @@ import { constants, type FSWatcher, watch } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
+import { DAY_MS } from '../base/duration.ts';
 import { asFailure, Failure } from '../base/failure.ts';
 import { idText, type MessageId } from '../base/ids.ts';
 import { HEADER_BYTES, type Limits } from '../base/limits.ts';
@@ -38,7 +39,7 @@ const RECIPIENTS_AT_ONCE = 1000;
 const LOOK_MS = 30_000;
 const PIECE_BYTES = 256 * 1024;
 /** A program that was killed while it wrote. */
-const DRAFT_AGE_MS = 86_400_000;
+const DRAFT_AGE_MS = DAY_MS;
 const BAD = 'bad';
 /** Beyond it names are logged again. */
 const UNMOVED_MAX = 10_000;

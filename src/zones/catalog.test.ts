@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { DAY_MS } from '../base/duration.ts';
 import type { Revision } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
 import { openTestDatabase } from '../database/testing.ts';
@@ -20,7 +21,6 @@ import type { ZoneState } from './transfer.ts';
 
 const site: ZoneSite = { hostname: 'mail.a.example', mode: 'embedded', addresses: ['192.0.2.1'] };
 const CATALOG = 'catalog.mail.a.example';
-const DAY_MS = 86_400_000;
 
 const setPrimary = operation('test.setPrimary', async (tx, zones: readonly string[]): Promise<void> => {
   const common = { kind: 'nameserver', key: 'ns', dn: 'cn=ns', role: 'primary', addresses: [], watch: [] } as const;

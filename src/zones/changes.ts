@@ -5,6 +5,7 @@
 // Limits  KEEP_MS, ROWS_MAX; PATHS_MAX rows are read, where more have moved all is to be forgotten
 
 import { systemClock } from '../base/clock.ts';
+import { DAY_MS } from '../base/duration.ts';
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import { operation, type Reader, type Transaction } from '../database/operation.ts';
@@ -31,7 +32,7 @@ export interface ZoneChanges {
 }
 
 const PATHS_MAX = 1000;
-const KEEP_MS = 30 * 86_400_000;
+const KEEP_MS = 30 * DAY_MS;
 const ROWS_MAX = 1_000_000;
 /** Rows that one call removes. */
 const SLICE = 10_000;

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { DAY_MS } from '../base/duration.ts';
 import type { Revision } from '../base/ids.ts';
 import { TENANT } from '../base/tenant.ts';
 import { operation, type Reader } from '../database/operation.ts';
@@ -13,7 +14,6 @@ import { changeDomain } from './testing.ts';
 import { encodeZonesTold, parseZonesTold, ZoneNews, type ZonesTold } from './told.ts';
 
 const CHANGES_MAX = 10_000;
-const DAY_MS = 86_400_000;
 
 /** All that who has this revision is told. */
 function told(reader: Reader, since: Revision | undefined): readonly ZonesTold[] {

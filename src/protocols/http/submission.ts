@@ -19,6 +19,7 @@ import type { Logins } from '../../auth/logins.ts';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import { isAll, VCHAR } from '../../base/characters.ts';
 import type { Clock } from '../../base/clock.ts';
+import { DAY_MS } from '../../base/duration.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
 import { idText, type MessageId } from '../../base/ids.ts';
 import type { Limits } from '../../base/limits.ts';
@@ -66,7 +67,7 @@ export interface SubmissionParts {
 }
 
 const MESSAGES_PATH = '/v1/messages';
-const KEY_MS = 86_400_000;
+const KEY_MS = DAY_MS;
 const KEY_LENGTH_MAX = 255;
 /** Beside the base64 of the largest message. */
 const JSON_MORE_BYTES = 1024 * 1024;

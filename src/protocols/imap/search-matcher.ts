@@ -5,6 +5,7 @@
 // Limits  every key is looked at once a message; text is read once a message whatever the number of keys
 // RFC 3501 §6.4.4
 
+import { DAY_MS } from '../../base/duration.ts';
 import type { Uid } from '../../base/ids.ts';
 import { dayNumber, parseMailDate } from '../../message/date.ts';
 import { decodeHeader } from '../../message/header-values.ts';
@@ -26,8 +27,6 @@ export interface SearchCandidate {
   readonly flags?: MessageFlags;
   readonly row?: MailboxMessage;
 }
-
-const DAY_MS = 86_400_000;
 
 export class SearchMatcher {
   readonly needs: SearchNeeds;

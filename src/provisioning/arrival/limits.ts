@@ -1,9 +1,11 @@
 // How much arrivals may be and cost.
 
+import { HOUR_MS } from '../../base/duration.ts';
+
 /** New domains within NEW_DOMAINS_WINDOW_MS. A peer is an IPv4 address or an IPv6 /64. */
 export const NEW_DOMAINS_PER_PEER = 60;
 export const NEW_DOMAINS_OF_SITE = 600;
-export const NEW_DOMAINS_WINDOW_MS = 3_600_000;
+export const NEW_DOMAINS_WINDOW_MS = HOUR_MS;
 /** Names that are looked up at once, in one thread. */
 export const ARRIVALS_MAX = 100;
 /** A refusal is remembered so long, in a thread, and so many are. */

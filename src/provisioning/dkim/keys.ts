@@ -7,6 +7,7 @@
 //         domain, beside the site's) stays new for KEEP_MS: until then the site's records stay, too
 // Names   rYYYYMMDD and eYYYYMMDD; where one is taken, b, c .. behind it
 
+import { DAY_MS } from '../../base/duration.ts';
 import { Failure } from '../../base/failure.ts';
 import { operation, type Transaction } from '../../database/operation.ts';
 import { type Caller, SERVER } from '../../directory/caller.ts';
@@ -19,7 +20,7 @@ import { isObservedIn, isObservedLikeIn } from '../../zones/keys.ts';
 import { applyAll, type ChangeSummary } from '../change.ts';
 import type { ChangeSite } from '../write-options.ts';
 
-const KEEP_MS = 7 * 86_400_000;
+const KEEP_MS = 7 * DAY_MS;
 const KEYS_READ = 10_000;
 /** Of one kind on one day. */
 const NAMES_A_DAY = 26;

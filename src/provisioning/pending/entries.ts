@@ -6,6 +6,7 @@
 //         that was seen longest ago
 // Limits  PENDING_MAX entries; one is written at most once in WRITTEN_AGAIN_MS
 
+import { DAY_MS } from '../../base/duration.ts';
 import type { Json, JsonObject } from '../../base/json.ts';
 import { operation, type Reader, type Transaction } from '../../database/operation.ts';
 import { type ApplyOptions, applyChange } from '../../directory/apply-change.ts';
@@ -20,7 +21,7 @@ import { tombstoneOfIn } from '../tombstones.ts';
 
 export const PENDING_MAX = 1000;
 export const WRITTEN_AGAIN_MS = 60_000;
-const PENDING_MS = 7 * 86_400_000;
+const PENDING_MS = 7 * DAY_MS;
 
 /** What a policy does with a name that is not ours yet, and that somebody has to see first. */
 export type PendingAction = 'propose' | 'approve';

@@ -6,12 +6,12 @@
 
 import { createHash } from 'node:crypto';
 import { asciiLower } from '../../base/characters.ts';
+import { HOUR_MS } from '../../base/duration.ts';
 import { ADDRESS_KEYS } from '../../directory/address-attributes.ts';
 import { type Entry, textValue, textValues } from '../../directory/entry.ts';
 import { generalizedTimeToMs } from '../../directory/scalars.ts';
 import { type Address, addressKey, tryParseAddress } from '../../message/address.ts';
 
-const HOUR_MS = 3_600_000;
 const USUAL_HOURS = 168;
 /** More than anybody is away. */
 const HOURS_MAX = 100 * 366 * 24;

@@ -9,6 +9,7 @@
 // RFC 2852 §4 (BY), RFC 4865 §4 (HOLDFOR HOLDUNTIL), RFC 6710 §4 (MT-PRIORITY), RFC 8689 §2 (REQUIRETLS)
 
 import { Cursor, SyntaxFailure } from '../../base/cursor.ts';
+import { DAY_MS } from '../../base/duration.ts';
 import { Failure } from '../../base/failure.ts';
 import type {
   BodyKind,
@@ -37,7 +38,7 @@ export interface ParameterScope {
 }
 
 /** How far ahead a message may be held by its sender. */
-export const FUTURE_RELEASE_MS = 30 * 86_400_000;
+export const FUTURE_RELEASE_MS = 30 * DAY_MS;
 
 const ENVID_MAX = 100;
 const ORCPT_MAX = 500;
