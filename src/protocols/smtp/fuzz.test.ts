@@ -40,7 +40,14 @@ test('any octets of a conversation are answered by replies, the same however the
   }
 });
 
-/** What is said to the end; an id of a queued message is another one each time. */
+/** A message has another id each time; whose logins have failed often is told so. */
+function sameEachTime(said: string): string {
+  return said
+    .replace(/ as \S+/, ' as ID')
+    .replace(/^454 4\.7\.0 Too many failed logins.*/, '535 5.7.8 Authentication failed');
+}
+
+/** What is said to the end. */
 async function converse(port: number, pieces: readonly Buffer[]): Promise<string[]> {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
   const reader = new ReplyReader();
@@ -49,8 +56,7 @@ async function converse(port: number, pieces: readonly Buffer[]): Promise<string
   socket.on('error', () => {});
   socket.on('data', (chunk: Buffer) => {
     reader.push(chunk);
-    for (let reply = reader.next(); reply !== undefined; reply = reader.next())
-      replies.push(reply.said.replace(/ as \S+/, ' as ID'));
+    for (let reply = reader.next(); reply !== undefined; reply = reader.next()) replies.push(sameEachTime(reply.said));
   });
   const closed = once(socket, 'close');
   socket.on('end', () => socket.end());
