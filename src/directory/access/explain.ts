@@ -35,15 +35,22 @@ export interface ExplainedAccess {
 
 const OF_ENTRY: readonly Right[] = ['add', 'delete', 'proxy'];
 const LOOKS: readonly Right[] = ['read', 'search', 'compare'];
-const OF_ATTRIBUTE: readonly Right[] = [...LOOKS, 'write', 'selfwrite'];
+const WRITES: readonly Right[] = ['write', 'selfwrite'];
+const OF_ATTRIBUTE: readonly Right[] = [...LOOKS, ...WRITES];
 const EVERYTHING: ExplainedRight = { allowed: true, rule: undefined };
+/** Of what the server makes. */
+const NO: ExplainedRight = { allowed: false, rule: undefined };
 
 export function explainAccess(reader: Reader, caller: Caller, entry: Entry): ExplainedAccess {
   const keys = attributeKeys(entry);
   const own = [...entry.attributes.keys(), ...(entry.memberCounts?.keys() ?? [])].map(typeKeyOf);
   const ask = mayDoAll(caller) ? () => EVERYTHING : asking(reader, caller, entry);
-  const ofAttribute = (key: string): Explained =>
-    new Map(OF_ATTRIBUTE.map((right) => [right, ask({ right, attribute: key })]));
+  const ofAttribute = (key: string): Explained => {
+    const isMade = schema().attributeType(key)?.isMade === true;
+    return new Map(
+      OF_ATTRIBUTE.map((right) => [right, isMade && WRITES.includes(right) ? NO : ask({ right, attribute: key })]),
+    );
+  };
   const looks = LOOKS.map((right) => {
     const answers = own.map((attribute) => ask({ right, attribute }));
     const answer = answers.find(({ allowed }) => allowed) ?? answers.find(({ rule }) => rule !== undefined);
