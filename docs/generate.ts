@@ -329,7 +329,7 @@ const EXIT_WORDS: Readonly<Record<number, string>> = {
   65: 'the data are wrong: an address that is none',
   69: 'no server runs; the line says how to start one',
   70: 'the launcher cannot find itself',
-  74: 'an I/O error has ended the server',
+  74: 'an I/O error has ended the server, or what a command prints could not be written',
   75: 'try again: a port is taken, the data directory is in use, the disk is full',
   77: 'not allowed',
   78: 'the configuration is wrong',

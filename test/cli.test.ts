@@ -3,7 +3,17 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -142,6 +152,28 @@ describe('with a server', { concurrency: false }, () => {
     assert.equal(text.code, 0);
     assert.deepEqual(await json('domain list'), []);
     assert.equal(await revision(), first);
+  });
+
+  test('output that is not written whole is no success: an export on a full disk, the help; a reader that has enough is', async () => {
+    const full = openSync('/dev/full', 'w');
+    for (const words of [
+      ['directory', 'export', '--data', server.data],
+      ['user', '--help'],
+    ]) {
+      const child = spawn(launcher, words, { stdio: ['ignore', full, 'pipe'] });
+      let said = '';
+      child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+        said += text;
+      });
+      const [code] = (await once(child, 'close')) as [number | null];
+      assert.deepEqual([code, /could not be written \(ENOSPC\)/.test(said)], [74, true], said);
+    }
+    closeSync(full);
+    const early = spawn(launcher, ['directory', 'export', '--data', server.data], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    early.stdout!.destroy();
+    assert.deepEqual((await once(early, 'close'))[0], 0);
   });
 
   test('domain add, list, show', async () => {

@@ -52,6 +52,8 @@ export async function run<Located extends { readonly data: string }>(
   verbs: Verbs<Located>,
 ): Promise<number> {
   let code: number = EXIT.done;
+  /** The first error of the standard output. */
+  let lost: NodeJS.ErrnoException | undefined;
   const context: CommandContext = {
     client(options) {
       return new AdminClient(located(() => verbs.locateData(options, verbs.environment)));
@@ -64,6 +66,8 @@ export async function run<Located extends { readonly data: string }>(
   };
   const serve = serveCommand(async (options) => {
     code = await verbs.serve(await located(() => verbs.locate(options, verbs.environment)));
+    // What it had to say was for its start.
+    lost = undefined;
   });
   const dev = devCommand(async (options) => {
     code = await verbs.dev(options);
@@ -79,14 +83,23 @@ export async function run<Located extends { readonly data: string }>(
     '--version',
     'print the version',
   );
-  // The reader of a pipe may close it early (`| head`): the rest of the output is dropped.
-  process.stdout.on('error', () => {});
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader of a pipe may close it early (`| head`): the rest of the output is dropped.
+    if (error.code !== 'EPIPE') lost ??= error;
+  });
   try {
     await program.parseAsync([...argv], { from: 'user' });
-    return code;
   } catch (error) {
-    return complain(error);
+    code = complain(error);
   }
+  await new Promise<void>((written) => process.stdout.write('', () => setImmediate(written)));
+  return lost === undefined ? code : notAllWritten(lost);
+}
+
+/** An export, or a token that is shown once: who reads it later must not take it for whole. */
+function notAllWritten({ code = 'an error' }: NodeJS.ErrnoException): number {
+  process.stderr.write(`waypost: standard output could not be written (${code}): what is there is not all of it\n`);
+  return EXIT.ioError;
 }
 
 /** What is wrong with a configuration has an exit code of its own. */
