@@ -10,7 +10,7 @@ import { getEntry } from '../directory/entries.ts';
 import { addDomain, addGroup, addUser, domainDn, groupDn, remove, replace, userDn } from '../provisioning/testing.ts';
 import { audiences } from './audience.ts';
 import { directoryAccess } from './directory-access.ts';
-import { domainAdd, domainList } from './domain.ts';
+import { domainAdd, domainList, domainShow } from './domain.ts';
 import { groupAdd, groupList, groupShow } from './group.ts';
 import { type AdminOperation, runAdminOperation } from './operation.ts';
 import { route } from './route.ts';
@@ -183,6 +183,18 @@ test('an entry that the rules hide from the administrator of a domain is in no l
   assert.deepEqual(addresses(await as(ANN, userList(parts), {})), [ANN]);
   assert.deepEqual(addresses(await as(ANN, userList(parts), { domain: 'acme.test' })), [ANN]);
   await directory.apply(replace(domainDn('acme.test'), { aci: [] }));
+});
+
+test('a domain is shown as the rules of access show its entry to who asks', async () => {
+  const { directory, parts } = admin;
+  const aci = `(target="ldap:///${domainDn('acme.test')}")(targetattr="description")(targetscope="base")(version 3.0; acl "hidden"; deny (read, search, compare) userdn="ldap:///${userDn(ANN)}";)`;
+  const description = async (who: string) => {
+    const shown = await as(who, domainShow(parts), { domain: 'acme.test' });
+    return typeof shown === 'string' ? shown : shown.entry.attributes['description'];
+  };
+  await directory.apply(replace(domainDn('acme.test'), { description: 'a debtor', aci }));
+  assert.deepEqual([await description(ANN), await description(SUE)], [undefined, ['a debtor']]);
+  await directory.apply(replace(domainDn('acme.test'), { aci: [], description: [] }));
 });
 
 /** Copies of a domain and of a user, as many as a list names, before those of acme.test. */

@@ -2,6 +2,7 @@
 
 import { z } from 'zod';
 import { Failure } from '../base/failure.ts';
+import { sightOf } from '../directory/access/sight.ts';
 import { dcDnOfDomain } from '../directory/dn.ts';
 import { entriesWith, findEntry, hasChildren } from '../directory/entries.ts';
 import { mailDomainOf } from '../directory/mail-domain.ts';
@@ -10,7 +11,7 @@ import type { RouteRow, Status } from '../routing/rows.ts';
 import { readRoutes } from '../routing/table-contents.ts';
 import type { ZoneSite } from '../zones/settings.ts';
 import { administersOnly } from './audience.ts';
-import { type DomainStanding, standingOf } from './domain-standing.ts';
+import { type DomainStanding, domainState, standingOf } from './domain-standing.ts';
 import {
   type Changed,
   changedOf,
@@ -104,14 +105,16 @@ export type ShownDomain = ListedDomain & DomainStanding & { readonly entry: Show
 
 export const domainShow = (parts: EntryParts & { readonly zoneSite: ZoneSite }) =>
   forDomains(
-    adminOperation('domain.show', z.strictObject({ domain: name }), (input): ShownDomain => {
+    adminOperation('domain.show', z.strictObject({ domain: name }), (input, caller): ShownDomain => {
       const domain = domainOf(input.domain);
       const row = parts.routing.route(domain);
       const entry = findEntry(parts.reader, dcDnOfDomain(domain));
       if (row === undefined) throw notADomain(domain);
       if (entry === undefined) throw withoutEntry(domain, row);
-      const standing = parts.reader.snapshot(() => standingOf(domain, entry, parts));
-      return { ...listed(row), ...standing, entry: show(parts.reader, entry) };
+      const shown = sightOf(parts.reader, caller, false).shown(entry);
+      if (shown === undefined) throw notADomain(domain);
+      const standing = parts.reader.snapshot(() => standingOf(domain, shown, parts));
+      return { ...listed(row), ...standing, state: domainState(entry), entry: show(parts.reader, shown) };
     }),
     ({ domain }) => [domain],
   );
