@@ -264,11 +264,11 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
 
   test('one login has five requests at once, and others have theirs', async () => {
     const message = { to: 'bob@acme.example', text: 'x' };
-    let isDone = false;
+    let wanted = 5;
     const open = new Set<ClientRequest>();
     // One that is refused, or has had its time, is begun again: a message that asks meanwhile is one of the five.
     const hold = (): void => {
-      if (isDone) return;
+      if (open.size >= wanted) return;
       const one = request({
         host: 'localhost',
         port: server.listeners.https.port,
@@ -289,10 +289,16 @@ describe('POST /v1/messages', { skip, concurrency: false }, () => {
     for (let n = 0; n < 5; n++) hold();
     try {
       await until('the sixth is refused', async () => (await send(message)).status === 429);
+      wanted = 4;
+      for (const one of [...open].slice(wanted)) one.destroy();
+      await until('a fifth is taken', async () => (await send(message)).status === 202);
+      wanted = 5;
+      hold();
+      await until('the sixth is refused again', async () => (await send(message)).status === 429);
       const eve = { ...message, from: 'eve@acme.example' };
       assert.equal((await send(eve, { auth: ['-u', 'eve@acme.example:secret'] })).status, 202);
     } finally {
-      isDone = true;
+      wanted = 0;
       for (const one of open) one.destroy();
     }
     await until('they are over', async () => (await send(message)).status === 202);

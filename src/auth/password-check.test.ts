@@ -34,6 +34,14 @@ describe('a password', () => {
     assert.equal(state.gate.hashes, 2);
   });
 
+  it('costs none again when it was right before, of however many accounts', async () => {
+    const { state } = setUp();
+    const check = new PasswordCheck(state.gate, { now: () => 0, monotonic: () => state.now });
+    const of = (uuid: string) => check.isRight({ uuid, passwords: [hash] }, uuid, Buffer.from('secret'));
+    for (const uuid of ['u1', 'u2', 'u3', 'u1', 'u2', 'u3']) assert.equal(await of(uuid), true);
+    assert.equal(state.gate.hashes, 3);
+  });
+
   it('costs a hash also when the stored value is a fast one, or none', async () => {
     for (const passwords of [['{SSHA}5EMEN0rxohTjFStdS1vf5+zeMWpQeJll'], []]) {
       const { state, is } = setUp(passwords);

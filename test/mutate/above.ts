@@ -29,7 +29,7 @@ export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   'transfer/submit-folder.ts': [scenario('sendmail')],
   provisioning: ['claims', 'domain-policies', 'moves', 'arrival'].map(scenario),
   'provisioning/dkim': [scenario('signing-keys'), scenario('records')],
-  'provisioning/mirror': [scenario('openldap-as-the-source')],
+  'provisioning/mirror': ['openldap-as-the-source', 'sources-that-fail', 'source-asked'].map(scenario),
   'provisioning/replica': [scenario('several-hosts')],
   directory: [ofFolder('protocols/ldap/access'), ...LDAP, scenario('who-may-log-in'), scenario('directory-import')],
   auth: [scenario('who-may-log-in'), sessionsOf('pop3'), sessionsOf('imap')],
