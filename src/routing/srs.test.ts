@@ -93,6 +93,9 @@ test('whatever is changed in one, it leads nowhere', () => {
 test('what one tag has signed the other does not lead anywhere', () => {
   const { localPart } = made('carol@remote.example')!;
   assert.equal(back(localPart.replace('SRS0', 'SRS1')), undefined);
+  // A domain that begins with a sign reads as an address of another forwarder.
+  for (const sender of ['carol@-remote.example', 'carol@--x.example'])
+    assert.equal(back(made(sender)!.localPart.replace('SRS0', 'SRS1')), undefined, sender);
   const passedOn = made('SRS0=HASH=TT=remote.example=carol@first.example')!.localPart;
   assert.equal(back(passedOn.replace('SRS1', 'SRS0')), undefined);
 });

@@ -19,6 +19,7 @@ const LOCAL_PART_MAX = 64;
 const HASH_BYTES = 5;
 const HASH_LENGTH = 8;
 const TAG_LENGTH = 4;
+const DAY_LENGTH = 2;
 /** What forwarders put behind the tag. */
 const SIGNS = ['=', '+', '-'];
 
@@ -46,7 +47,8 @@ export function srsOriginal(
   const rest = localPart.slice(TAG_LENGTH + 2 + HASH_LENGTH);
   if (localPart[TAG_LENGTH + 1 + HASH_LENGTH] !== '=') return undefined;
   if (!keys.some((key) => isSame(hash, hashText(key, rest)))) return undefined;
-  // Only behind a second sign: what follows SRS0 is not to be read as if it followed SRS1.
+  // Only behind a second sign, and not behind a day: what follows SRS0 is not to be read as if it followed SRS1.
+  if (tagOf(localPart) === 'SRS1' && rest.charAt(DAY_LENGTH) === '=') return undefined;
   if (tagOf(localPart) === 'SRS1')
     return addressOf(rest, (own) => (SIGNS.includes(own.charAt(0)) ? `SRS0${own}` : undefined));
   const [made, ...others] = rest.split('=');
@@ -89,7 +91,7 @@ function dayText(day: number): string {
 
 /** In days; a day that is still to come is almost a round old. */
 function ageOf(text: string, day: number): number | undefined {
-  if (text.length !== 2) return undefined;
+  if (text.length !== DAY_LENGTH) return undefined;
   const high = BASE32.indexOf(text.charAt(0).toUpperCase());
   const low = BASE32.indexOf(text.charAt(1).toUpperCase());
   if (high < 0 || low < 0) return undefined;
