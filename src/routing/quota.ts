@@ -47,9 +47,11 @@ export function quotaFor(row: UserRow, route: RouteRow, { door, sender, lists }:
 export function limitsOf({ quota: own }: UserRow, route: RouteRow): Quota | undefined {
   const { userQuota, quota: ofDomain, domain } = route;
   if (own === undefined && userQuota === undefined && ofDomain === undefined) return undefined;
+  const ofAll = usable(ofDomain ?? {});
   const limits = {
     ...usable({ ...userQuota, ...own }),
-    ...(ofDomain === undefined ? {} : { domain: { ...usable(ofDomain), name: domain } }),
+    // A domain without a limit is not counted.
+    ...(Object.keys(ofAll).length === 0 ? {} : { domain: { ...ofAll, name: domain } }),
   };
   return Object.keys(limits).length === 0 ? undefined : limits;
 }

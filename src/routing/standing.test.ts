@@ -57,6 +57,16 @@ test('each level of status keeps it out, the first that is not active is named',
   }
 });
 
+test('a domain that says -1 has no limit and no count', async () => {
+  const limited = async (mailDomainDiskQuota: string) => {
+    const quotas = { mailDomainDiskQuota, mailDomainMsgQuota: '-1' };
+    await directory.apply(replace(domainDn('acme.example'), quotas));
+    return directory.cache.findLogin('ann@acme.example')?.quota;
+  };
+  assert.deepEqual(await limited('1K'), { domain: { octets: 1024, name: 'acme.example' } });
+  assert.equal(await limited('-1'), undefined);
+});
+
 test('who is over quota is let in', async () => {
   await directory.apply(replace(ANN, { mailUserStatus: 'overquota' }));
   assert.equal(refusedBy(), undefined);
