@@ -88,7 +88,7 @@ function readDn(text: string): Dn {
     } while (cursor.tryTake(','));
     if (!cursor.atEnd) cursor.fail('a comma');
   }
-  return dnOf(rdns);
+  return readable(rdns.length, dnOf(rdns));
 }
 
 /** The one RDN of a new name. Throws `invalidDnSyntax`. */
@@ -130,8 +130,7 @@ export function parentOf({ rdns, text, normalized, path }: Dn): Dn | undefined {
 /** Throws `invalidDnSyntax` for a name that could not be read again. */
 export function childOf(parent: Dn, rdn: Rdn): Dn {
   const child = parent.rdns.length === 0 ? dnOf([rdn]) : below(parent, rdn);
-  checkLength(child.rdns.length, child.text);
-  return child;
+  return readable(child.rdns.length, child);
 }
 
 /** `parent` has a name of its own. */
@@ -144,9 +143,7 @@ export type OwnName = Pick<Rdn, 'text' | 'normalized'>;
 
 /** As childOf, of an RDN that has been read before. `parent` has a name of its own. */
 export function nameBelow(parent: Dn, own: OwnName): Omit<Dn, 'rdns'> {
-  const texts = textsBelow(parent, own);
-  checkLength(parent.rdns.length + 1, texts.text);
-  return texts;
+  return readable(parent.rdns.length + 1, textsBelow(parent, own));
 }
 
 function textsBelow(parent: Dn, own: OwnName): Omit<Dn, 'rdns'> {
@@ -157,9 +154,11 @@ function textsBelow(parent: Dn, own: OwnName): Omit<Dn, 'rdns'> {
   };
 }
 
-function checkLength(rdns: number, text: string): void {
-  if (rdns > DN_RDNS_MAX || text.length > DN_LENGTH_MAX)
+/** Escapes and letters in another case may make it longer than it came. */
+function readable<T extends Pick<Dn, 'text' | 'normalized'>>(rdns: number, name: T): T {
+  if (rdns > DN_RDNS_MAX || Math.max(name.text.length, name.normalized.length) > DN_LENGTH_MAX)
     throw directoryFailure('invalidDnSyntax', 'The DN is too long');
+  return name;
 }
 
 /** Anywhere below, not the same. */
