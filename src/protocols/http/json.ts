@@ -22,15 +22,22 @@ export function exactJsonOf(octets: Uint8Array): { readonly value: unknown } | u
 function parsed(octets: Uint8Array, isExact: boolean): { readonly value: unknown } | undefined {
   try {
     const text = UTF8.decode(octets);
-    return { value: JSON.parse(text, isExact && HALF_OF_PAIR.test(text) ? wellFormed : undefined) };
+    const value: unknown = JSON.parse(text);
+    return isExact && HALF_OF_PAIR.test(text) && !isWellFormed(value) ? undefined : { value };
   } catch {
     return undefined;
   }
 }
 
-/** As JSON.parse calls it, for each name and value. */
-function wellFormed(name: string, value: unknown): unknown {
-  if (!name.isWellFormed() || (typeof value === 'string' && !value.isWellFormed()))
-    throw new SyntaxError('half of a surrogate pair');
-  return value;
+/** Names and texts, at any depth. */
+function isWellFormed(value: unknown): boolean {
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const next = left.pop();
+    if (typeof next === 'string') {
+      if (!next.isWellFormed()) return false;
+    } else if (typeof next === 'object' && next !== null)
+      for (const [name, inner] of Object.entries(next)) left.push(name, inner);
+  }
+  return true;
 }
