@@ -1,4 +1,4 @@
-// domain rename: another name for a mail domain. It goes on by itself; who asks again hears how far it is. A dry run says who would
+// domain rename: another name for a mail domain. It goes on by itself; the same command again says how far it is. A dry run says who would
 // be renamed, once all have been looked at.
 
 import { z } from 'zod';

@@ -40,7 +40,7 @@ export class PasswordCheck {
   readonly #remembered = new Map<string, Remembered>();
   readonly #underWay = new Map<string, Promise<AttributeValue | undefined>>();
 
-  /** `verified` hears of each password that a stored value was right for: not of a remembered one. */
+  /** `verified` is called for each password that matches a stored value, not for one that is remembered. */
   constructor(gate: HashGate, clock: Clock, verified: VerifiedPassword = () => {}) {
     this.#gate = gate;
     this.#clock = clock;

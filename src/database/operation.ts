@@ -93,7 +93,7 @@ export interface Transaction {
   raiseRevision(to: Revision): Awaitable<void>;
   /** The last directory revision whose change moved a row of the routing tables. */
   readonly routingRevision: Revision;
-  /** The change of this revision moves such a row; stored and published with the commit, and all threads hear of it. */
+  /** The change of this revision moves such a row; stored and published with the commit, and all threads are notified. */
   routingChanged(): Awaitable<void>;
   /** Sent to all threads after the commit, never before, and not at all if the operation or the commit fails. */
   afterCommit(notification: Notification): void;

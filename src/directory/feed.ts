@@ -145,7 +145,7 @@ export class Feed {
     const other = findEntry(this.#reader, dn);
     if (other?.uuid === uuid) return;
     const name = normalizeDn(dn);
-    // The copy has there who left it first: of those who came and left meanwhile it has not heard.
+    // The copy has under this name the entry that left it first: those that came and left meanwhile were never sent to it.
     if (this.#leaving.has(name)) return;
     if (this.#leaving.size >= LEAVING_MAX) {
       if (other !== undefined) this.#goes(uuid, dn, page);

@@ -155,7 +155,7 @@ export async function applyAll(
   return reads.length === 0 ? summary : { ...summary, reads };
 }
 
-/** A referral in the way is what the client hears of, whatever else is wrong, if it may see that one. */
+/** A referral in the way is what the client is answered, whatever else is wrong, if it may see that one. */
 async function carryOutAll(
   tx: Transaction,
   { caller, change }: { readonly caller: Caller; readonly change: AskedChange },

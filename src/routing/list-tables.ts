@@ -66,7 +66,7 @@ function once<T>(read: (key: string) => T): (key: string) => T {
   };
 }
 
-/** For one resolution, in one snapshot. `count` hears of each row that is read. */
+/** For one resolution, in one snapshot. `count` is called for each row that is read. */
 export function listTables(reader: Reader, generation: number, count: (rows: number) => void): ListTables {
   const rowsOf = (dns: readonly string[]): GroupRow[] => {
     count(dns.length);

@@ -70,7 +70,7 @@ const HELD = 'is an address of ';
 
 /**
  * The changes of the answering generation. Throws `exists` (constraintViolation) for an address that another entry holds,
- * constraintViolation for an associatedDomain that another domain has. `losses` hears of who has no address any more.
+ * constraintViolation for an associatedDomain that another domain has. `losses` notes who has no address any more.
  */
 export async function synchronizeEntry(
   tx: Transaction,

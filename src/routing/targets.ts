@@ -167,7 +167,7 @@ export function leavesThisHost({ channel, destination }: Target): boolean {
 interface Own {
   /** Of the entry. */
   readonly domain: string;
-  /** Who hears of a failure in the sender's place. */
+  /** Who gets the report of a failure in the sender's place. */
   readonly reportTo: Address | undefined;
 }
 
@@ -235,7 +235,7 @@ export function listOfTarget({ options }: Target): ListOfTarget | undefined {
   return list === undefined ? undefined : { entry: Number(entry), part: part === 'moderators' ? part : 'members' };
 }
 
-/** For people: `store, account 7`, `smtp to remote.example`, `forward to x@remote.example by ann@acme.example`. Who was asked for is no news to them. */
+/** For people: `store, account 7`, `smtp to remote.example`, `forward to x@remote.example by ann@acme.example`. The recipient that was asked for is left out. */
 export function targetText({ channel, destination, options }: Target): string {
   if (destination !== '') return `${channel} to ${destination}`;
   const { from: _, quota: __, part: ___, of: ____, by, to, heldBy, ...others } = options;

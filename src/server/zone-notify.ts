@@ -4,7 +4,7 @@
 // Out     a NOTIFY a zone and address of a secondary, the catalog's first, signed with its key where its entry has one
 // States  of each: due -> told -> done where it is taken; where it is refused or not answered due again after 1, 2, 4, 8 s, TRIES in all
 // Limits  a zone once in ZONE_MS; MESSAGES_MAX a look; WAITING_MAX before the turn through all zones goes on
-// Never   holds up what serves: a secondary that has not heard looks by itself when its copy is due (SOA refresh)
+// Never   holds up what serves: a secondary that has got none looks by itself when its copy is due (SOA refresh)
 // RFC 1996 §3, RFC 8945 §5
 
 import { DnsClient } from '../net/dns-client.ts';

@@ -72,7 +72,7 @@ export function fateOfRow(row: QueueRow): Fate {
   if (!row.options.includes('"custody":')) return 'reported';
   try {
     const { request, origin, target } = carriedBy(row);
-    // Whose program or file it was hears of it.
+    // The report goes to the user whose program or file it was.
     if (target.options['reportTo'] !== undefined) return 'reported';
     return fateOf(request, tryParseAddress(forwarderIn(row.prefix)) ?? origin);
   } catch {

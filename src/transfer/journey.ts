@@ -7,7 +7,7 @@ import type { Door } from '../routing/resolve.ts';
 export type JourneyEventName =
   | 'accepted' // taken from a door: the recipient is the envelope's
   | 'delivered' // into a mailbox of ours
-  | 'discarded' // accepted and dropped: no mailbox has it, and no one hears of it
+  | 'discarded' // accepted and dropped: no mailbox has it, and nobody gets a report
   | 'queued'
   | 'rerouted' // the tables lead elsewhere by now: other rows, or a mailbox, take the row's place
   | 'forwarded' // by a user, to an address elsewhere: a row for that host takes the row's place

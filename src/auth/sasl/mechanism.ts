@@ -12,7 +12,7 @@ import type { StandingLogin } from '../standing-login.ts';
 
 export type SaslStep<T> =
   | { readonly kind: 'challenge'; readonly octets: Buffer }
-  /** `octets`: what the client still has to hear, where the mechanism says something with its success. */
+  /** `octets`: what the client still has to get, where the mechanism sends something with its success. */
   | { readonly kind: 'success'; readonly octets: Buffer | undefined; readonly login: StandingLogin<T> };
 
 /** One exchange. Not to be used again after a success or a failure. */

@@ -1,7 +1,7 @@
 // One connection to another LDAP server: requests and their answers, many at a time, and one bind at its start.
 //
 // In      where the servers are (the first that answers is taken), a certificate authority of their own, a login
-// Out     a result for each request; a search's entries, references and news as they come, then its result
+// Out     a result for each request; a search's entries, references and intermediate responses as they come, then its result
 // States  connecting -> (TLS) -> (StartTLS) -> (bind) -> open -> closed. Once closed it stays so: the owner opens another
 // Errors  Failure 'unavailable' for a server that is not there, is silent, breaks off, says what is no LDAP or has a
 //         certificate that does not verify: all that waits here gets it. 'unauthenticated': our bind is refused.

@@ -258,8 +258,8 @@ class Following {
   }
 
   /**
-   * Together only before the first entry: OpenLDAP's server takes a set as no news of an entry that it has got since it
-   * began to follow.
+   * Together only before the first entry: OpenLDAP's server ignores what a set of UUIDs says of an entry that it has got since
+   * it began to follow.
    */
   async #goes({ uuid, dn }: { readonly uuid: string; readonly dn: string }): Promise<void> {
     if (this.#hasGiven) {

@@ -3,7 +3,7 @@
 // In      questions and changes of all threads
 // Out     answers that rest on the provider; what changes there, here
 // Limits  ASK_MS for the provider's word and what it has meanwhile; BACK_MS until a change is here
-// Errors  `unavailable`, with SMTP's reply, where the provider cannot be heard in time
+// Errors  `unavailable`, with SMTP's reply, where the provider does not answer in time
 
 import type { Clock } from '../../base/clock.ts';
 import { asFailure, Failure } from '../../base/failure.ts';

@@ -1,4 +1,4 @@
-// What programs and files have of the entry that names them: its domain, and who hears of what fails.
+// What programs and files have of the entry that names them: its domain, and who gets the report of a failure.
 
 import type { Address } from '../../message/address.ts';
 import { addressOfKey, type RecipientRow } from '../rows.ts';

@@ -109,7 +109,7 @@ export class ByRules {
     }
     if (depth === 0) this.rewritten = applied.address;
     const isFirst = depth === 0 && this.#applications === 0;
-    // A domain that has an entry is no news.
+    // The default route is for domains without an entry here.
     this.isDefaultRoute = rule.source === 'built-in' && isFirst && !this.#walk.hasEntry(applied.address.domain);
     this.#applications++;
     const reply = this.#goOn(rule, applied, depth);

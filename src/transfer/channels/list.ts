@@ -165,7 +165,7 @@ export class ListChannel implements Channel {
       lists: [...listsOf(target), list.row.entry],
       // Its other delivery options have had the message as it came.
       ...(part === undefined ? {} : { part }),
-      // Lists in this one ask about who has sent it, whoever hears of failures.
+      // Lists in this one ask about who has sent it, whoever gets the reports of failures.
       author,
     };
     const action = errorsTo === undefined ? 'expanded' : 'delivered';

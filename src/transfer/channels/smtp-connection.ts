@@ -207,7 +207,7 @@ export class SmtpConnection {
 
   /**
    * Puts TLS in the socket's place, behind the 220 to STARTTLS. Rejects with TlsFailure; with another HostFailure where
-   * something stood behind that 220, which was not said through TLS and must not be heard as if it were.
+   * something stood behind that 220, which did not come through TLS and must not be read as if it had.
    */
   async startTls(options: ConnectionOptions, timeoutMs: number): Promise<void> {
     if (this.#lost !== undefined) throw this.#lost;

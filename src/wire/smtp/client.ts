@@ -245,7 +245,7 @@ export function mailCommand(mail: MailFrom, sizeBytes: number, { offered, now }:
   return commandLine(`MAIL FROM:${formatPath(mail.sender)}${size}${formatMail(mail, now, offered)}`, mail.isUtf8);
 }
 
-/** Who hears it, and when. */
+/** What the host that gets the command offers, and when it is sent. */
 export interface Hearer {
   readonly offered: Capabilities;
   readonly now: number;

@@ -1,4 +1,4 @@
-// Intermediate response: what an operation says between its request and its result, such as the news of a synchronization.
+// Intermediate response: what an operation says between its request and its result, such as a message of a synchronization.
 //
 // RFC 4511 §4.13
 
