@@ -193,6 +193,20 @@ test('--existing replace makes an entry what the record says, but for its passwo
   assert.deepEqual([description, title, userPassword], ['new', undefined, '{SSHA}x']);
   const same = await run(['import', '-', '--existing', 'replace'], user('gil', 'description: new\n'));
   assert.deepEqual([same.code, same.stdout], [0, '0 added, 1 there already\n']);
+  // What the name says need not stand in the record, as where it is added.
+  const named = (more: string) =>
+    user('gus')
+      .replace(userDn('gus'), `uid=gus\\+2,${userDn('').slice('uid=,'.length)}`)
+      .replace(/^uid: .*\n/m, more);
+  await run(['import', '-'], named(''));
+  for (const [more, done] of [
+    ['', '1 there already'],
+    ['description: x\n', '1 replaced'],
+    ['uid: gus\n', '1 replaced'],
+  ] as const) {
+    const again = await run(['import', '-', '--existing', 'replace'], named(more));
+    assert.deepEqual([again.code, again.stdout], [0, `0 added, ${done}\n`], more);
+  }
 });
 
 test('change records are carried out', async () => {

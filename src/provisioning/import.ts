@@ -21,7 +21,7 @@ import type { Attribute, AttributeValue, DirectoryChange, Entry, Modification } 
 import { directoryFailure } from '../directory/failure.ts';
 import { equalityKey } from '../directory/matching.ts';
 import { namedMembersIn, withAllMembersIn } from '../directory/member-values.ts';
-import type { PreparedAdd } from '../directory/prepared-add.ts';
+import { namingValues, type PreparedAdd } from '../directory/prepared-add.ts';
 import { followsNames } from '../directory/references.ts';
 import { generalizedTimeToMs, UUID_TEXT } from '../directory/scalars.ts';
 import { SUBSCHEMA_DN, schema, typeKeyOf } from '../directory/schema.ts';
@@ -215,6 +215,12 @@ function replacing(there: Entry, attributes: readonly Attribute[]): Modification
   const given = new Map<string, Attribute>();
   for (const attribute of attributes)
     given.set(schema().description(attribute.name)?.key ?? asciiLower(attribute.name), attribute);
+  // As an add: what the name says is the entry's, whether the record lists it or not.
+  for (const { typeText, value } of namingValues(parseDn(there.dn).rdns[0]!)) {
+    const key = schema().description(typeText)?.key ?? asciiLower(typeText);
+    const values = given.get(key)?.values ?? [];
+    if (!areThere([...values, value], key, values)) given.set(key, { name: typeText, values: [...values, value] });
+  }
   const modifications: Modification[] = [];
   for (const [key, { name }] of there.attributes) {
     const type = schema().attributeType(typeKeyOf(key));
