@@ -29,9 +29,11 @@ export function* isOwnValue(value: AttributeValue, own: readonly OwnDomain[], kn
 const OTHERS_BELOW = `SELECT path FROM dit_index JOIN dit ON dit.id = dit_index.entry
     WHERE dit_index.tenant = ?1 AND attribute = 'objectclass' AND value IN (SELECT value FROM json_each(?2))
       AND path > ?3 AND path < ?4 AND path NOT IN (SELECT value FROM json_each(?5))
-  UNION ALL SELECT path FROM dit_index JOIN dit ON dit.id = dit_index.entry
-    WHERE dit_index.tenant = ?1 AND attribute = 'inetdomainbasedn' AND substr(value, -length(?6)) = ?6
-      AND path NOT IN (SELECT value FROM json_each(?5)) LIMIT 1`;
+  UNION ALL SELECT path FROM dit_index base JOIN dit ON dit.id = base.entry
+    WHERE base.tenant = ?1 AND base.attribute = 'inetdomainbasedn' AND substr(base.value, -length(?6)) = ?6
+      AND path NOT IN (SELECT value FROM json_each(?5)) AND EXISTS (SELECT 1 FROM dit_index class
+        WHERE class.tenant = ?1 AND class.attribute = 'objectclass' AND class.value IN (SELECT value FROM json_each(?2))
+          AND class.entry = base.entry) LIMIT 1`;
 
 /** A domain is a boundary where its entry stands and where its people are. Looks at each domain's rows. */
 function* hasOthersBelow(dn: string, own: readonly OwnDomain[]): Look<boolean> {

@@ -161,6 +161,14 @@ test('what is reserved is refused in their domain too', async () => {
   const program = { mailDeliveryOption: 'program' };
   const [alias, referral] = [`cn=other,${ACME}`, `cn=elsewhere,${ACME}`];
   await door.directory.apply(
+    add(`ou=Shared,${ACME}`, { objectClass: 'organizationalUnit', ou: 'Shared' }),
+    add(`ou=Guests,ou=Shared,${ACME}`, { objectClass: 'organizationalUnit', ou: 'Guests' }),
+    addDomain('guests.example', { inetDomainBaseDN: `ou=Guests,ou=Shared,${ACME}` }),
+    add(`cn=no domain,${domainDn('other.example')}`, {
+      objectClass: ['device', 'extensibleObject'],
+      cn: 'no domain',
+      inetDomainBaseDN: `ou=none,ou=People,${ACME}`,
+    }),
     add(alias, { objectClass: ['alias', 'extensibleObject'], cn: 'other', aliasedObjectName: bob }),
     add(referral, { objectClass: ['referral', 'extensibleObject'], cn: 'elsewhere', ref: 'ldap://mx2.example/o=x' }),
   );
@@ -178,6 +186,8 @@ test('what is reserved is refused in their domain too', async () => {
     modify(`ou=People,${ACME}`, 'objectClass', ['mailDomain'], 'add'),
     modify(groupDn('sales@acme.example'), 'mgrpErrorsTo', ['x@other.example']),
     modify(groupDn('sales@acme.example'), 'memberURL', [`ldap:///${domainDn('other.example')}??sub?(mail=*)`], 'add'),
+    // All that is below where another domain's people are, though its entry stands elsewhere.
+    modify(groupDn('sales@acme.example'), 'memberURL', [`ldap:///ou=Shared,${ACME}??sub?(mail=*)`], 'add'),
     // All that is below the domain's entry, the next domain's people among it.
     modify(groupDn('sales@acme.example'), 'memberURL', [`ldap:///${ACME}??sub?(mail=*)`], 'add'),
     modify(groupDn('sales@acme.example'), 'mgrpModerator', [`ldap:///${domainDn('other.example')}??sub?(mail=*)`]),
@@ -213,7 +223,14 @@ test('what is reserved is refused in their domain too', async () => {
     0,
     'the addresses of others are no secret',
   );
-  await door.directory.apply(remove(alias), remove(referral));
+  await door.directory.apply(
+    remove(alias),
+    remove(referral),
+    remove(`cn=no domain,${domainDn('other.example')}`),
+    remove(domainDn('guests.example')),
+    remove(`ou=Guests,ou=Shared,${ACME}`),
+    remove(`ou=Shared,${ACME}`),
+  );
 });
 
 const rename = (
