@@ -93,6 +93,26 @@ test('where others have the say they are asked for the sender: by the address, o
   ]);
 });
 
+test('filters are asked up to a number of characters: then it is not decided', () => {
+  let asked = 0;
+  const tables = tablesOf(none);
+  const counting = {
+    ...tables,
+    matches: (dn: string, url: LdapUrl): boolean => {
+      asked += url.filter.length;
+      return tables.matches(dn, url);
+    },
+  };
+  const urls = (count: number): ListParty[] =>
+    Array(count).fill({ url: { ...finding('bob'), filter: `bob${' '.repeat(4000)}` } });
+  const decide = (count: number) =>
+    decideAccess(group({ allowedBroadcasters: urls(count) }), from('ann@acme.example'), counting).reply?.code;
+  assert.equal(decide(60), 550);
+  asked = 0;
+  assert.equal(decide(1000), 451);
+  assert.ok(asked < 300_000, `${asked} characters of filters`);
+});
+
 test('rules are asked in their order, and the first that fails decides', () => {
   const ann: ListParty = { address: 'ann@acme.example' };
   const only = { allowedBroadcasters: [ann] };

@@ -56,6 +56,8 @@ export interface AccessDecision {
 
 /** A rule is asked about more lists than anybody is in: then it is not decided. */
 export const SENDER_LISTS_MAX = 1000;
+/** Of the filters that are asked to decide about one recipient: RCPT waits for them, and whoever else has its thread. */
+const FILTERS_LENGTH_MAX = 256 * 1024;
 
 export function decideAccess(row: GroupRow, request: RouteRequest, tables: AccessTables): AccessDecision {
   const { rules } = row;
@@ -84,6 +86,8 @@ class Deciding {
   readonly #request: RouteRequest;
   readonly #tables: AccessTables;
   readonly #sender: Sender;
+  /** Characters of filters that were asked. */
+  #filters = 0;
   /** What others are to be asked. */
   readonly questions: AuthorityQuestion[] = [];
   /** What is not known here could only let the sender send. */
@@ -164,7 +168,11 @@ class Deciding {
   /** An entry that is not the sender's own is not looked at. */
   #isMatch(url: LdapUrl): boolean {
     const { dn } = this.#sender;
-    return dn !== undefined && liesIn(url, dn) && this.#tables.matches(dn, url);
+    if (dn === undefined || !liesIn(url, dn)) return false;
+    this.#filters += url.filter.length;
+    if (this.#filters > FILTERS_LENGTH_MAX)
+      throw new Undecided(`the filters of its URLs have more than ${FILTERS_LENGTH_MAX} characters`);
+    return this.#tables.matches(dn, url);
   }
 
   /** A list means its members, those of lists in it, and who matches its URLs; and itself. */

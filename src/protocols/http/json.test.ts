@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { fuzzCases, mutatedOctets } from '../../../test/support/nearly-right.ts';
-import { exactJsonOf, jsonOf } from './json.ts';
+import { exactJsonOf, jsonOf, VALUES_MAX } from './json.ts';
 
 test('half of a surrogate pair is a value, but none that is kept', () => {
   for (const text of ['{"a":"\\ud83d"}', '{"\\uDCEE":1}', '["\\udcee\\ud83d"]']) {
@@ -36,4 +36,20 @@ test('any octets are a value that is written and read again as it is, or none', 
     }),
     fuzzCases(3000),
   );
+});
+
+test('of too many values none is made', () => {
+  const many = (value: string, count: number): Buffer => Buffer.from(`[${Array(count).fill(value).join()}]`);
+  const tooLarge = { kind: 'too-large' };
+  assert.notEqual(jsonOf(many('1', VALUES_MAX)), undefined);
+  assert.throws(() => jsonOf(many('1', VALUES_MAX + 1)), tooLarge);
+  assert.throws(() => exactJsonOf(many('[]', VALUES_MAX / 2 + 1)), tooLarge);
+  assert.throws(() => jsonOf(Buffer.from('['.repeat(VALUES_MAX + 1))), tooLarge);
+  assert.throws(() => jsonOf(Buffer.from('{"a":'.repeat(VALUES_MAX + 1))), tooLarge);
+  // What stands in a string is text, wherever that ends.
+  const text = '[{,'.repeat(VALUES_MAX);
+  for (const before of ['', '\\\\', '\\"'])
+    assert.equal(jsonOf(Buffer.from(`{"a":"${before}${text}"}`)) === undefined, false, before);
+  assert.throws(() => jsonOf(Buffer.from(`["\\\\",${text}`)), tooLarge);
+  assert.equal(jsonOf(Buffer.from(`["${text}`)), undefined);
 });

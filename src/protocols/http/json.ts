@@ -3,9 +3,15 @@
 // In      octets as they came
 // Out     the value; undefined for what is no JSON, and for what is no UTF-8: a name in another character set would be written
 //         down with U+FFFD in the place of its letters, and nobody would be told
+// Limits  VALUES_MAX names and values, and Failure('too-large') beyond: a schema takes a hundred times as long for each as the parser
+//         does, on the thread that accepts all connections
 // A byte order mark in front is passed over.
 // RFC 8259 §8.1 §8.2
 
+import { Failure } from '../../base/failure.ts';
+
+/** More than any operation takes: a list is made with 100,000 members. */
+export const VALUES_MAX = 250_000;
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 /** Perhaps alone. */
 const HALF_OF_PAIR = /\\u[dD][89a-fA-F]/;
@@ -20,6 +26,7 @@ export function exactJsonOf(octets: Uint8Array): { readonly value: unknown } | u
 }
 
 function parsed(octets: Uint8Array, isExact: boolean): { readonly value: unknown } | undefined {
+  if (separatorsIn(octets) > VALUES_MAX) throw new Failure('too-large', `the body has more than ${VALUES_MAX} values`);
   try {
     const text = UTF8.decode(octets);
     const value: unknown = JSON.parse(text);
@@ -40,4 +47,29 @@ function isWellFormed(value: unknown): boolean {
       for (const [name, inner] of Object.entries(next)) left.push(name, inner);
   }
   return true;
+}
+
+const [QUOTE, BACKSLASH, COMMA, BRACKET, BRACE] = [0x22, 0x5c, 0x2c, 0x5b, 0x7b];
+
+/** Commas and opening brackets outside of strings: one for each value, nearly. */
+function separatorsIn(octets: Uint8Array): number {
+  let count = 0;
+  for (let at = 0; at < octets.length; at++) {
+    const octet = octets[at];
+    if (octet === COMMA || octet === BRACKET || octet === BRACE) count++;
+    else if (octet === QUOTE) at = endOfString(octets, at);
+  }
+  return count;
+}
+
+/** Where its last quote is, or the end: then it is no JSON. */
+function endOfString(octets: Uint8Array, begin: number): number {
+  for (let from = begin + 1; ; ) {
+    const quote = octets.indexOf(QUOTE, from);
+    if (quote < 0) return octets.length;
+    let backslashes = 0;
+    while (octets[quote - 1 - backslashes] === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return quote;
+    from = quote + 1;
+  }
 }

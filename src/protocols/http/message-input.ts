@@ -3,7 +3,7 @@
 // In      the JSON of POST /v1/messages, or the query beside a message/rfc822 body
 // Out     sender and recipients, each once; what they want to be told; what the message is made of, or the message itself
 // Errors  Failure('syntax') that names the key: an unknown one, a value of another form, CR, LF or NUL in a field
-// Limits  as many recipients as SMTP takes; FIELDS_MAX, FILES_MAX
+// Limits  as many recipients as SMTP takes; FIELDS_MAX, FILES_MAX, PART_FIELD_MAX; values, json.ts
 // `raw` is a message already: what a message is made of has no place beside it
 
 import { z } from 'zod';
@@ -17,6 +17,8 @@ import { jsonOf } from './json.ts';
 
 const FIELDS_MAX = 200;
 const FILES_MAX = 500;
+/** What stands in the header of one part. */
+const PART_FIELD_MAX = 1000;
 
 export interface MessageInput {
   /** Undefined for the null reverse-path. */
@@ -193,6 +195,11 @@ function fieldText(text: string, key: string): string {
   return text;
 }
 
+function shortText(text: string, key: string): string {
+  if (text.length > PART_FIELD_MAX) throw new Failure('syntax', `${key} is longer than ${PART_FIELD_MAX} characters`);
+  return fieldText(text, key);
+}
+
 function addressOf(text: string, key: string): Address {
   const address = tryParseAddress(fieldText(text, key));
   if (address === undefined || address.domain === '')
@@ -233,9 +240,9 @@ function fieldsOf({ headers = {} }: Given): [name: string, value: string][] {
 
 function filesOf({ attachments = [] }: Given) {
   return attachments.map(({ filename, contentType = 'application/octet-stream', content, cid }) => ({
-    filename: filename === undefined ? undefined : fieldText(filename, 'attachments.filename'),
-    contentType: fieldText(contentType, 'attachments.contentType'),
+    filename: filename === undefined ? undefined : shortText(filename, 'attachments.filename'),
+    contentType: shortText(contentType, 'attachments.contentType'),
     content,
-    cid: cid === undefined ? undefined : fieldText(cid, 'attachments.cid'),
+    cid: cid === undefined ? undefined : shortText(cid, 'attachments.cid'),
   }));
 }
