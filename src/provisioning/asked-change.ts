@@ -12,7 +12,7 @@ import { mayReadAttribute, type Sight, sightIn } from '../directory/access/sight
 import type { Caller } from '../directory/caller.ts';
 import { parseDn } from '../directory/dn.ts';
 import { entriesBelowIn, entryByUuidIn, findEntryIn } from '../directory/entries.ts';
-import type { Attribute, DirectoryChange, Entry } from '../directory/entry.ts';
+import { type Attribute, type DirectoryChange, type Entry, memberTotal } from '../directory/entry.ts';
 import { directoryFailure } from '../directory/failure.ts';
 import { asksMembers, compileFilter, type MatchContext } from '../directory/match.ts';
 import { matchContextIn } from '../directory/match-context.ts';
@@ -22,6 +22,9 @@ import { isWanted, selectAttributes, selectionOf } from '../directory/operationa
 import { isReferral, referral, referralAboveIn } from '../directory/referrals.ts';
 import { effortOf } from '../directory/search-limits.ts';
 import type { Filter } from '../wire/ldap/filter.ts';
+
+/** Members of a list that a change may ask for, or its assertion ask of. */
+const MEMBERS_READ_MAX = 1000;
 
 /** What a request asks beside its change. */
 export interface AskedBeside {
@@ -127,7 +130,7 @@ async function check(tx: Transaction, caller: Caller, entry: Entry, assertion: F
   const { maySearch } = sight;
   const effort = effortOf(sight.caller);
   const asked = maySearch === undefined ? { ...context, effort } : { ...context, effort, maySearch };
-  const whole = asksMembers(assertion) ? await withAllMembersIn(tx, entry) : entry;
+  const whole = asksMembers(assertion) ? await withMembersIn(tx, entry) : entry;
   const holds = compileFilter(assertion)(sight.bare(whole), asked);
   if (holds !== true) throw directoryFailure('assertionFailed', 'The entry does not match the assertion');
 }
@@ -144,8 +147,18 @@ async function read(
   const wantsMembers = [...(entry.memberCounts?.keys() ?? [])].some(
     (key) => isWanted(key, selection) && sight.mayRead(entry, key),
   );
-  const shown = sight.shown(wantsMembers ? await withAllMembersIn(tx, entry) : entry);
+  const shown = sight.shown(wantsMembers ? await withMembersIn(tx, entry) : entry);
   if (shown === undefined) return undefined;
   const chosen = selectAttributes(shown, selection, await matchContextIn(tx, entry));
   return { dn: shown.dn, attributes: chosen.filter((attribute) => mayReadAttribute(sight, entry, attribute)) };
+}
+
+/** All other changes wait while members are read here. */
+async function withMembersIn(tx: Transaction, entry: Entry): Promise<Entry> {
+  if (memberTotal(entry) > MEMBERS_READ_MAX)
+    throw directoryFailure(
+      'adminLimitExceeded',
+      `The list has more than ${MEMBERS_READ_MAX} members: ask for them, or of them, in a search`,
+    );
+  return withAllMembersIn(tx, entry);
 }

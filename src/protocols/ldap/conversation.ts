@@ -74,6 +74,8 @@ export interface LdapConversation {
   cancel(messageId: number): CancelOutcome;
   /** For what takes long: resolves when other connections, and the other operations of this one, have had their turn. */
   turn(): Promise<void>;
+  /** For what is large: behind the other large things of this connection, when what was said before is on its way. */
+  oneAtATime(give: () => Promise<void>): Promise<void>;
   /** For an operation that never ends by itself: what has to wait for its end aborts its signal instead. */
   neverEnds(operation: LdapOperation): void;
 }

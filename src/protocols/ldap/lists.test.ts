@@ -6,7 +6,10 @@ import { Attribute, Change, Client, NoSuchAttributeError, TypeOrValueExistsError
 import { findEntry } from '../../directory/entries.ts';
 import { loggedChanges } from '../../directory/testing.ts';
 import { addDomain, addGroup, groupDn, userDn } from '../../provisioning/testing.ts';
-import { ADMINISTRATOR, openTestDoor, PASSWORD, type TestDoor } from './testing.ts';
+import { assertion } from '../../wire/ldap/controls/assertion.ts';
+import { controlOf } from '../../wire/ldap/controls/codec.ts';
+import { postReadRequest, preReadRequest } from '../../wire/ldap/controls/read-entry.ts';
+import { ADMINISTRATOR, openTestDoor, PASSWORD, RawClient, searchFor, type TestDoor } from './testing.ts';
 
 const COUNT = 10_000;
 const LIST = groupDn('all@acme.example');
@@ -62,6 +65,50 @@ test('ten thousand come in one modify; one comes, one goes; who is there already
       [ADMINISTRATOR, ['uniqueMember', [], [member(7)]]],
     ],
   );
+});
+
+test('who asks fifty times and does not read has the list read once or twice, not fifty times', async () => {
+  const { reader } = door.directory;
+  const arrays = reader.arrays.bind(reader);
+  let members = 0;
+  reader.arrays = (sql, ...values) => {
+    const rows = arrays(sql, ...values);
+    if (sql.includes('FROM dit_value WHERE entry = ?')) members += rows.length;
+    return rows;
+  };
+  using raw = await RawClient.open(door.port);
+  assert.equal(await raw.bind(), 0);
+  raw.socket.pause();
+  for (let i = 0; i < 50; i++) raw.request(searchFor(LIST, { scope: 'base', attributes: ['uniqueMember'] }));
+  // Behind them another connection has been answered a hundred times.
+  for (let i = 0; i < 100; i++) await read(['cn']);
+  const unread = members;
+  raw.socket.resume();
+  for (let i = 0; i < 50; i++) assert.equal((await raw.result())?.code, 0);
+  reader.arrays = arrays;
+  // What the sockets of both sides hold is some megabytes.
+  assert.ok(unread <= 20 * COUNT, `${unread} members were read`);
+  assert.ok(members >= 50 * COUNT);
+});
+
+test('a change of a long list asks for none of its members: all other changes would wait', async () => {
+  using raw = await RawClient.open(door.port);
+  assert.equal(await raw.bind(), 0);
+  const change = {
+    kind: 'modify',
+    dn: LIST,
+    modifications: [{ operation: 'replace', attribute: 'description', values: ['x'] }],
+  } as const;
+  const { revision } = findEntry(door.directory.reader, LIST)!;
+  for (const control of [
+    controlOf(postReadRequest, ['uniqueMember']),
+    controlOf(preReadRequest, ['*']),
+    controlOf(assertion, { kind: 'extensible', attribute: 'uniqueMember', value: member(1), dnAttributes: false }),
+  ]) {
+    raw.request(change, [{ ...control, critical: true }]);
+    assert.equal((await raw.result())?.code, 11);
+  }
+  assert.equal(findEntry(door.directory.reader, LIST)!.revision, revision);
 });
 
 test('a list is found by a member in any spelling, by having some or none, by the beginning of an address', async () => {

@@ -15,6 +15,8 @@ import type { LdapConversation, LdapOperation } from './conversation.ts';
 
 /** Others have their turn behind so many members of a list. */
 const MEMBERS_A_TURN = 1000;
+/** So many of them wait with the other entries. */
+const FEW_MEMBERS = 100;
 
 export interface AskedSearch {
   readonly session: LdapConversation;
@@ -66,8 +68,27 @@ export class Turns {
   }
 }
 
-/** Of an entry as the caller sees it, what the request asks for. */
-export async function wantedAttributes(
+export interface GivenEntry {
+  readonly context: MatchContext;
+  readonly send: (attributes: readonly Attribute[]) => Promise<void>;
+}
+
+/**
+ * Of an entry as the caller sees it, what the request asks for. One list after the other on a connection: all that is read of it
+ * is in memory until it is on its way.
+ */
+export function giveWanted(entry: Entry, asked: AskedSearch, { context, send }: GivenEntry): Promise<void> {
+  const { operation, selection, session } = asked;
+  const give = async (): Promise<void> => {
+    if (!operation.isAborted) await send(await wantedAttributes(entry, asked, context));
+  };
+  const isLarge = [...(entry.memberCounts ?? [])].some(
+    ([key, { count }]) => count > FEW_MEMBERS && isWanted(key, selection),
+  );
+  return isLarge && !selection.typesOnly ? session.oneAtATime(give) : give();
+}
+
+async function wantedAttributes(
   entry: Entry,
   asked: AskedSearch,
   context: MatchContext,

@@ -121,6 +121,7 @@ export class LdapSession implements LdapConversation {
   readonly #handlers: LdapHandlers;
   readonly #submit: ReturnType<LdapDoor['submitInOrder']>;
   readonly #responses: Responses;
+  #lastLarge: Promise<void> = NOW;
   readonly #order = new OperationOrder();
   readonly #operations = new Set<PendingOperation>();
   #pendingBytes = 0;
@@ -219,6 +220,12 @@ export class LdapSession implements LdapConversation {
 
   async turn(): Promise<void> {
     await this.door.longWork.turn();
+  }
+
+  oneAtATime(give: () => Promise<void>): Promise<void> {
+    const given = this.#lastLarge.then(() => this.#responses.given()).then(give);
+    this.#lastLarge = given.catch(() => {});
+    return given;
   }
 
   neverEnds(operation: LdapOperation): void {

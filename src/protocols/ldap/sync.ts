@@ -36,7 +36,7 @@ import { type LdapResult, result } from '../../wire/ldap/result.ts';
 import { encodeZonesTold, type PageWithZones, ZoneNews, type ZonesTold } from '../../zones/told.ts';
 import type { LdapFinal } from './conversation.ts';
 import { countEndless } from './endless.ts';
-import { type AskedSearch, type Turns, wantedAttributes } from './search-turns.ts';
+import { type AskedSearch, giveWanted, type Turns } from './search-turns.ts';
 import { parseSyncCookie } from './sync-cookie.ts';
 
 /** Entries that are read between two looks at the clock. */
@@ -287,8 +287,15 @@ class Following {
       await operation.send({ kind: 'searchReference', uris: referralUris(entry, parseDn(entry.dn)) }, [control]);
       return;
     }
-    const attributes = await wantedAttributes(entry, { ...this.#asked, sight }, { ...context, ...NOT_FOLLOWED });
-    await operation.send({ kind: 'searchEntry', dn: entry.dn, attributes: attributes.filter(isFollowed) }, [control]);
+    await giveWanted(
+      entry,
+      { ...this.#asked, sight },
+      {
+        context: { ...context, ...NOT_FOLLOWED },
+        send: (attributes) =>
+          operation.send({ kind: 'searchEntry', dn: entry.dn, attributes: attributes.filter(isFollowed) }, [control]),
+      },
+    );
   }
 
   async #say(info: SyncInfo): Promise<void> {

@@ -25,7 +25,7 @@ import { type LdapResult, result } from '../../../wire/ldap/result.ts';
 import { resultCodes } from '../../../wire/ldap/result-codes.ts';
 import type { LdapConversation, LdapFinal, LdapHandler, LdapOperation } from '../conversation.ts';
 import { SearchRun } from '../search-run.ts';
-import { type AskedSearch, Turns, wantedAttributes } from '../search-turns.ts';
+import { type AskedSearch, giveWanted, Turns } from '../search-turns.ts';
 import { specialEntry } from '../special-entries.ts';
 import { follow } from '../sync.ts';
 
@@ -180,8 +180,10 @@ async function give(asked: AskedSearch, run: SearchRun, clock: Turns): Promise<L
         run.putBack(entries.slice(at));
         return inOrder(run, atEnd(operation, result('success'), session.pages.keep(run, identityOf(asked))));
       }
-      const attributes = await wantedAttributes(entry, asked, run.context);
-      await operation.send({ kind: 'searchEntry', dn: entry.dn, attributes });
+      await giveWanted(entry, asked, {
+        context: run.context,
+        send: (attributes) => operation.send({ kind: 'searchEntry', dn: entry.dn, attributes }),
+      });
       run.given++;
       room--;
     }
