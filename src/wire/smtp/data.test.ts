@@ -85,3 +85,11 @@ test('any octets are read as the rule says, whatever the pieces', () => {
     fuzzCases(2000),
   );
 });
+
+test('lines that all begin with a dot come as few runs', () => {
+  const reader = new DataReader();
+  const { runs, isEnd } = reader.push(Buffer.from('..x\r\n'.repeat(10_000)));
+  assert.ok(runs.length <= 16, `${runs.length} runs`);
+  assert.equal(isEnd, false);
+  assert.equal(Buffer.concat(runs).toString(), '.x\r\n'.repeat(10_000));
+});

@@ -2,7 +2,7 @@
 //
 // In      chunks of any size
 // Out     the message's bytes in runs, without the stuffed dots; then `end` with the bytes after the final CRLF.CRLF
-// Limits  the caller counts bytes; a run refers to the chunk that held it
+// Limits  the caller counts bytes; a run refers to the chunk that held it, but RUNS_MAX of them become one
 // Never   ends at anything but CRLF.CRLF; passes a bare CR, a bare LF or a NUL: such data is `bad` for good, and is
 //         still read to its end, where the door refuses it and closes: SMTP smuggling, RFC 5321 §2.3.8 §4.1.1.4 §4.5.2
 //
@@ -11,6 +11,8 @@
 const CR = 0x0d;
 const LF = 0x0a;
 const DOT = 0x2e;
+/** Whoever takes runs has work for each: a message may be of lines that begin with a dot. */
+const RUNS_MAX = 16;
 
 /** Why the data cannot be a message. */
 export type BadData = 'bare-cr' | 'bare-lf' | 'nul';
@@ -45,6 +47,11 @@ export class DataReader {
   }
 
   push(chunk: Buffer): DataProgress {
+    const progress = this.#read(chunk);
+    return progress.runs.length > RUNS_MAX ? { ...progress, runs: [Buffer.concat(progress.runs)] } : progress;
+  }
+
+  #read(chunk: Buffer): DataProgress {
     const runs: Buffer[] = [];
     const text = chunk.toString('latin1');
     let at = 0; // first byte not yet given out
