@@ -2,7 +2,7 @@
 // silently wrong, and what is put back is used again.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, test } from 'node:test';
@@ -68,6 +68,33 @@ test('without its database, or with an empty one, or without its log, a store is
   cpSync(join(whole, 'store.db-wal'), at('store.db-wal'));
   await server.restart();
   assert.deepEqual(await texts(), ['first']);
+});
+
+test('a second server is refused whose lock somebody has removed', async () => {
+  rmSync(at('lock'));
+  await assert.rejects(startWaypost({ data }), (error: unknown) => {
+    assert.ok(error instanceof StartFailure);
+    assert.deepEqual([error.exit?.code, /is in use by another server/.test(error.stderr)], [75, true], error.stderr);
+    return true;
+  });
+  await deliver('first');
+  assert.deepEqual(await texts(), ['first']);
+});
+
+test('a damaged database ends the start with what to do', async () => {
+  await server.kill9();
+  rmSync(at('store.db-wal'));
+  rmSync(at('store.db-shm'));
+  truncateSync(at('store.db'), 3 * 4096);
+  await assert.rejects(server.restart(), (error: unknown) => {
+    assert.ok(error instanceof StartFailure);
+    assert.deepEqual(
+      [error.exit?.code, /damaged, put a backup in its place/.test(error.stderr)],
+      [74, true],
+      error.stderr,
+    );
+    return true;
+  });
 });
 
 test('a segment that is gone is named, and its messages are unavailable, not gone', async () => {

@@ -11,7 +11,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { asFailure, Failure } from '../base/failure.ts';
 import { idOf, type Revision, type SegmentId } from '../base/ids.ts';
-import { classifyEngineError, type Statements } from './connection.ts';
+import { classifyEngineError, isDamage, type Statements } from './connection.ts';
 import type { Awaitable, Notification, Operation, Row, RowsOf, Transaction, Value } from './operation.ts';
 import { OperationMemory } from './operation-memory.ts';
 import type { Revisions } from './shared.ts';
@@ -33,8 +33,10 @@ interface BatchOutcome {
 /** What is on disk is not known any more: the process has to end, and the next start replays the log. */
 export class FatalStoreError extends Error {
   constructor(error: unknown) {
-    const code = error instanceof Error && 'errcode' in error ? ` (SQLite ${String(error.errcode)})` : '';
-    super(`the database cannot be written: ${error instanceof Error ? error.message : String(error)}${code}`, {
+    const errcode = error instanceof Error && 'errcode' in error ? Number(error.errcode) : undefined;
+    const code = errcode === undefined ? '' : ` (SQLite ${errcode})`;
+    const what = isDamage(errcode) ? 'is damaged, put a backup in its place' : 'cannot be written';
+    super(`the database ${what}: ${error instanceof Error ? error.message : String(error)}${code}`, {
       cause: error,
     });
     this.name = 'FatalStoreError';

@@ -41,6 +41,12 @@ export function classifyEngineError(error: unknown): EngineError | undefined {
   }
 }
 
+/** What is in the file is no database, or not a whole one. */
+export function isDamage(code: number | undefined): boolean {
+  const kind = (code ?? 0) & 0xff;
+  return kind === SQLITE_CORRUPT || kind === SQLITE_NOTADB;
+}
+
 /** The engine's error as a Failure, for a reader: whatever it is, the answer could not be found out. */
 function engineFailure(error: unknown): unknown {
   const kind = classifyEngineError(error);

@@ -1,5 +1,8 @@
 // The store at a start: its directory and lock, its format before any thread looks, and what the last run left.
 
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { join } from 'node:path';
 import { systemClock } from '../base/clock.ts';
 import { ConfigurationFailure } from '../base/exit.ts';
 import { Failure } from '../base/failure.ts';
@@ -18,7 +21,7 @@ import { highestId } from '../store/collect.ts';
 import { hasSegments, settleSegmentFiles } from '../store/segment-files.ts';
 import type { Configuration } from './configuration.ts';
 import { makeDataDirectory } from './data-directory.ts';
-import { databasePath, segmentsPath } from './paths.ts';
+import { databasePath, runPath, segmentsPath } from './paths.ts';
 import type { Switches } from './switches.ts';
 import { bringToFormat } from './upgrade.ts';
 
@@ -39,6 +42,7 @@ export async function openStore(
 ): Promise<OpenStore> {
   makeDataDirectory(data);
   const lock = lockDirectory(data);
+  await refuseBesideAnother(data);
   const holdsMail = await hasSegments(segmentsPath(data));
   bringToFormat(data, { log, synchronous, mayBegin: () => refuseWhereMailIs(data, holdsMail) });
   const shared = new SharedState();
@@ -59,6 +63,21 @@ export async function openStore(
       lock.release();
     },
   };
+}
+
+/** The lock goes with its file: who takes that away has not ended the server that holds it. */
+async function refuseBesideAnother(data: string): Promise<void> {
+  const other = connect({ path: join(runPath(data), 'admin.sock') });
+  const isThere = await once(other, 'connect').then(
+    () => true,
+    () => false,
+  );
+  other.destroy();
+  if (isThere)
+    throw new Failure(
+      'conflict',
+      `${data} is in use by another server, whose file \`lock\` is gone: end that one first`,
+    );
 }
 
 /** A new database beside mail of an older one would refuse that mail's people, and its files would go. */

@@ -11,6 +11,7 @@ import { parseSendmail } from './arguments.ts';
 import { MessageLines } from './message-lines.ts';
 import { sendmailArguments } from './name.ts';
 import { sendmail } from './sendmail.ts';
+import { submitFile } from './submit-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'waypost-sendmail-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -175,6 +176,14 @@ test('what is no option, no recipient or no address ends with its code and leave
     assert.match(ran.complained, /^sendmail: [^\n]+\n$/);
   }
   assert.deepEqual(readdirSync(folder), []);
+});
+
+test('a folder that cannot be written for another reason is named, with the reason, and tried again later', async () => {
+  const folder = join(tmpdir(), 'x'.repeat(300));
+  await assert.rejects(
+    submitFile(folder, async () => {}),
+    { kind: 'unavailable', message: `${folder} cannot be written (ENAMETOOLONG), try again later` },
+  );
 });
 
 test('by another name', () => {

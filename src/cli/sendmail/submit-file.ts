@@ -2,7 +2,7 @@
 //
 // In      bytes in the text form of a queued message
 // Out     a file under its name only when it is whole and synced
-// Errors  Failure: `denied`, `full`, `unavailable` where there is no such folder
+// Errors  Failure: `denied`, `full`, `unavailable` where there is no such folder, or the disk fails
 // The name has 128 random bits: in a folder where everybody may write and nobody may list, nobody finds another's mail.
 
 import { randomBytes } from 'node:crypto';
@@ -65,6 +65,8 @@ function attempt<T>(folder: string, write: () => T): T {
     if (code === 'ENOSPC' || code === 'EDQUOT') throw new Failure('full', `no space left in ${folder}`);
     if (code === 'ENOENT' || code === 'ENOTDIR')
       throw new Failure('unavailable', `there is no folder ${folder}: start \`waypost serve\` once, it makes it`);
+    if (typeof code === 'string')
+      throw new Failure('unavailable', `${folder} cannot be written (${code}), try again later`);
     throw error;
   }
 }
