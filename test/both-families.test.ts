@@ -85,7 +85,10 @@ test('fixed ports: both families, and one that is taken on either is named', { s
   await once(other, 'listening');
   await assert.rejects(startWaypost({ env }), (error: { exit?: { code: number }; stderr: string }) => {
     assert.equal(error.exit?.code, 75);
-    assert.match(error.stderr, new RegExp(`\\[::\\]:${143 + offset} \\(imap\\) is taken by another program\\n`));
+    assert.match(
+      error.stderr,
+      new RegExp(`\\[::\\]:${143 + offset} \\(imap\\) is taken by another program: .*"imap" into .without.`),
+    );
     return true;
   });
   other.close();

@@ -733,7 +733,10 @@ describe('without a server', { concurrency: 2 }, () => {
     const env = { WAYPOST_PORT_OFFSET: String(offset), WAYPOST_LISTEN: '127.0.0.1', WAYPOST_LOG: 'silent' };
     const outcome = await waypost(['serve', '--data', data], { env });
     assert.deepEqual([outcome.code, outcome.stdout], [75, '']);
-    assert.equal(outcome.stderr, `waypost: 127.0.0.1:${port} (smtp) is taken by another program\n`);
+    assert.equal(
+      outcome.stderr,
+      `waypost: 127.0.0.1:${port} (smtp) is taken by another program: end it, or put "smtp" into \`without\` of waypost.toml\n`,
+    );
     holder.close();
     rmSync(data, { recursive: true });
   });

@@ -44,7 +44,11 @@ export function reachableAddress(address: string): string {
 
 /** The one line for an error of the system at binding, which names the port and its door. */
 export function listenFailure(code: string, name: string, endpoint: string): Failure {
-  if (code === 'EADDRINUSE') return new Failure('conflict', `${endpoint} (${name}) is taken by another program`);
+  if (code === 'EADDRINUSE')
+    return new Failure(
+      'conflict',
+      `${endpoint} (${name}) is taken by another program: end it, or put "${name}" into \`without\` of waypost.toml`,
+    );
   if (code === 'EACCES')
     return new Failure('denied', `${endpoint} (${name}) may not be bound: run as root, or set port-offset`);
   return new Failure('unavailable', `${endpoint} (${name}) cannot be bound: ${code}`);
