@@ -80,6 +80,13 @@ function decided(rules: ListRules, request: RouteRequest, world = none): string 
   return to === 'nobody' ? `${reply!.code} ${rule.split(':')[0]}` : to;
 }
 
+test('a login that gets no mail here is meant by its DN', () => {
+  const request = from('', { ...login('operator'), door: 'submission' });
+  const only = (name: string): ListRules => ({ authenticated: true, allowedBroadcasters: [{ dn: dnOf(name) }] });
+  assert.equal(decided(only('operator'), request), 'list');
+  assert.equal(decided(only('ann'), request), '550 mgrpAllowedBroadcaster');
+});
+
 test('where others have the say they are asked for the sender: by the address, or by the login', () => {
   const rules = { allowedBroadcasters: [{ dn: dnOf('elsewhere') }] };
   const asked = (request: RouteRequest, asksOthers: boolean, more: ListRules = {}) =>

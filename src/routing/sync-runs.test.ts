@@ -202,6 +202,8 @@ test('the digest is the same however the entries came, and its lines are in orde
   )
     lines.push(...page);
   assert.equal(lines.length, digest.rows);
+  for (const [i, line] of lines.entries())
+    assert.deepEqual(digestLines(one.reader, undefined, line), lines.slice(i + 1), `behind ${line}`);
   assert.deepEqual(
     lines,
     lines

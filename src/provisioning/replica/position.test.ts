@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { idOf, type Revision } from '../../base/ids.ts';
+import { zoneStates } from '../../zones/states.ts';
 import { addDomain, addUser, openTestDirectory, userDn } from '../testing.ts';
 import { type FollowedChange, type FollowedPage, takeProvided } from './position.ts';
 
@@ -49,6 +50,24 @@ test('entries that have swapped addresses are taken over together', async () => 
     await assert.rejects(take({ changes }), /in use already/);
     await take({ changes, haveSwapped: true });
     assert.deepEqual([ann, bob, cora].map(holderOf), [bob, ann, cora].map(userDn));
+  } finally {
+    directory.close();
+  }
+});
+
+test('a page without a change leaves the zones at the state that they have reached', async () => {
+  const directory = await openTestDirectory();
+  try {
+    await directory.apply(addDomain('acme.example'));
+    const take = (page: FollowedPage) => directory.writer.execute(takeProvided, page);
+    const isOnTheWay = () => zoneStates(directory.reader)?.isOnTheWay;
+    const reached = { cookie: 'rid=001', revision: directory.reader.revision() };
+    await take({ changes: [user(1, 'ann@acme.example')], reached });
+    assert.equal(isOnTheWay(), false);
+    await take({ changes: [], reached: undefined });
+    assert.equal(isOnTheWay(), false);
+    await take({ changes: [user(2, 'bob@acme.example')], reached: undefined });
+    assert.equal(isOnTheWay(), true);
   } finally {
     directory.close();
   }

@@ -218,6 +218,11 @@ test('a series is bound from message to message: none is left out, changed, or p
   assert.throws(() => check([messages[0]!, messages[2]!]), Failure);
   assert.throws(() => check([messages[1]!]), Failure);
   assert.throws(() => check([query]), Failure);
+  for (const other of [
+    { ...key, name: 'other.example' },
+    { ...key, algorithm: ALGORITHMS.find((each) => each !== key.algorithm)! },
+  ])
+    assert.throws(() => new TsigSeriesCheck(other, request, () => NOW).take(messages[0]!), /BADKEY/);
   // Unsigned ones may stand between, and count with the next signature.
   assert.equal(check([messages[0]!, query]), false);
   assert.throws(() => check([messages[0]!, query, messages[1]!]), /BADSIG/);
