@@ -33,6 +33,25 @@ test('what goes up all the time grows; how much a minute is said', () => {
   assert.deepEqual([first, last, Math.round(perMinute), figure.verdict], [114.5, 174.5, 6, 'grows']);
 });
 
+test('of what sessions hold while they are open, the least has to grow', () => {
+  const allowance = { growth: { ratio: 1, more: 4, of: 'least' } } as const;
+  const busy = (held: (n: number) => number) => series(90, (n) => held(n) + (n > 60 && n % 9 !== 0 ? 50 : 0));
+  assert.equal(
+    verdict(
+      busy(() => 100),
+      allowance,
+    ),
+    'flat',
+  );
+  assert.equal(
+    verdict(
+      busy((n) => 100 + n / 10),
+      allowance,
+    ),
+    'grows',
+  );
+});
+
 test('up to the allowance it is flat, above it is not', () => {
   const steps = (last: number) => series(9, (n) => (n < 6 ? 100 : last));
   assert.equal(verdict(steps(115), GROWTH), 'flat');

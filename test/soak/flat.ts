@@ -1,8 +1,8 @@
 // What flat means: of the samples of the measured minutes the median of the last third is at most a ratio above that of the first
-// third, and something more.
+// third, and something more. Of what goes up with each session that is open it is the least of each third.
 //
 // In      samples in the order of time, an allowance
-// Out     both medians, how much it grows a minute between them, the largest sample, whether that is allowed
+// Out     both numbers, how much it grows a minute between them, the largest sample, whether that is allowed
 // Limits  fewer than SAMPLES_MIN samples say nothing: such a figure is not judged
 
 export interface Sample {
@@ -12,11 +12,11 @@ export interface Sample {
 }
 
 /**
- * `growth`: last <= first * ratio + more. `most`: no sample above it, for what fills a file up to a bound and begins anew. Neither:
+ * `growth`: last <= first * ratio + more, of the medians or of the least. `most`: no sample above it, for what fills a file up to a bound and begins anew. Neither:
  * it is told, and not judged.
  */
 export interface Allowance {
-  readonly growth?: { readonly ratio: number; readonly more: number };
+  readonly growth?: { readonly ratio: number; readonly more: number; readonly of?: 'least' };
   readonly most?: number;
 }
 
@@ -42,7 +42,8 @@ export function judge(
 ): Figure {
   const third = Math.max(1, Math.floor(samples.length / 3));
   const [begin, end] = [samples.slice(0, third), samples.slice(-third)];
-  const [first, last] = [median(begin.map(({ value }) => value)), median(end.map(({ value }) => value))];
+  const one = allowance.growth?.of === 'least' ? least : median;
+  const [first, last] = [one(begin.map(({ value }) => value)), one(end.map(({ value }) => value))];
   const minutes = (median(end.map(({ at }) => at)) - median(begin.map(({ at }) => at))) / 60;
   const max = samples.reduce((most, { value }) => Math.max(most, value), 0);
   const { growth, most } = allowance;
@@ -54,6 +55,10 @@ export function judge(
     perMinute: minutes > 0 ? (last - first) / minutes : 0,
     verdict: !isJudged ? 'not judged' : isAllowed ? 'flat' : 'grows',
   };
+}
+
+function least(values: readonly number[]): number {
+  return values.length === 0 ? 0 : Math.min(...values);
 }
 
 function median(values: readonly number[]): number {

@@ -25,7 +25,7 @@ export function collectArrivals({ sink, ledger }: World): void {
   sink.peers.length = 0;
 }
 
-export async function checkInvariants(world: World): Promise<void> {
+export async function checkInvariants(world: World, say: (text: string) => void): Promise<void> {
   const checks = [
     ['queues', emptyQueues],
     ['ledger', checkMail],
@@ -37,6 +37,7 @@ export async function checkInvariants(world: World): Promise<void> {
   ] as const;
   for (const [name, check] of checks)
     try {
+      say(`it is judged: ${name}`);
       await check(world);
     } catch (error) {
       world.problem(`${name}: ${error instanceof Error ? error.message : String(error)}`);

@@ -13,7 +13,13 @@ test('under all loads and ends of threads mail is where it was sent, and all who
   skip,
 }, async (context) => {
   const seed = Date.now() % 1_000_000;
-  const report = await runSoak({ warmUpMs: 500, measuredMs: 3500, seed, rate: 1 });
+  const report = await runSoak({
+    warmUpMs: 500,
+    measuredMs: 3500,
+    seed,
+    rate: 1,
+    say: (text) => context.diagnostic(text),
+  });
   const { problems, loads, figures, messages, kills } = report;
   context.diagnostic(`seed ${seed}, ${JSON.stringify({ loads, messages, kills })}`);
   assert.deepEqual(problems, []);

@@ -110,7 +110,7 @@ async function soak(world: World, options: SoakOptions): Promise<SoakReport> {
   await kills.stop();
   await loads.stop();
   say('the load is over');
-  await checkInvariants(world);
+  await checkInvariants(world, say);
 
   const figures = samples.figures(kills, { settleMs: warmUpMs, measuredMs });
   const { ledger, problems, problemsCount } = world;

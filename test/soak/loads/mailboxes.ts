@@ -12,6 +12,7 @@ import { compose } from './messages.ts';
 import { PopSession } from './sessions.ts';
 
 const POP_MESSAGES_MAX = 50;
+const FLAG_CHANGES = 10;
 /** One reader at a mailbox, as its lock has it for POP3. */
 const busy = new Set<string>();
 
@@ -76,8 +77,7 @@ export const imapReaders: Load = {
       try {
         await imap.command('SELECT INBOX');
         const going = found.map(({ uid }) => uid).filter(() => world.random() < 0.8);
-        const all = found.map(({ uid }) => uid).join(',');
-        if (all !== '') await imap.command(`UID STORE ${all} +FLAGS (\\Seen soaked)`);
+        if (found.length > 0) await changeFlags(world, imap);
         if (going.length > 0) {
           await imap.command(`UID STORE ${going.join(',')} +FLAGS.SILENT (\\Deleted)`);
           ledger.taking(person.login, going);
@@ -91,6 +91,14 @@ export const imapReaders: Load = {
       }
     }),
 };
+
+/** Small commits, which fill the database's log. */
+async function changeFlags({ random }: World, imap: ImapClient): Promise<void> {
+  for (let n = 0; n < FLAG_CHANGES; n++)
+    await imap.command(
+      `UID STORE 1:* ${random() < 0.5 ? '+' : '-'}FLAGS.SILENT (${random() < 0.5 ? '\\Seen' : 'soaked'})`,
+    );
+}
 
 async function append(world: World, imap: ImapClient, { login }: Person): Promise<void> {
   const { sent, message } = compose(world, () => [login]);
