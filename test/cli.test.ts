@@ -143,6 +143,12 @@ describe('with a server', { concurrency: false }, () => {
     await sink?.close();
   });
 
+  test('the launcher gives the C library two arenas', {
+    skip: process.platform === 'linux' ? false : 'it is read in /proc',
+  }, () => {
+    assert.match(readFileSync(`/proc/${server.pid}/environ`, 'latin1'), /(^|\0)MALLOC_ARENA_MAX=2\0/);
+  });
+
   test('a dry run says what would happen, and nothing has happened', async () => {
     const revision = async () => (await json<{ revision: number }>('status')).revision;
     const first = await revision();

@@ -195,6 +195,8 @@ async function run(data: string, options: StartOptions, earlier = '', killAfterM
     env: {
       // As the launcher has it.
       UV_THREADPOOL_SIZE: '16',
+      // Where there is a launcher, it does.
+      ...(options.switches === undefined ? {} : { MALLOC_ARENA_MAX: '2' }),
       ...withoutWaypost(process.env),
       WAYPOST_PORT_OFFSET: 'auto',
       WAYPOST_LISTEN: '127.0.0.1',
