@@ -37,7 +37,10 @@ function taken<T>(take: () => T): T | undefined {
   try {
     return take();
   } catch (error) {
-    assert.ok(error instanceof Failure && error.kind === 'syntax' && !/[\0-\x1f]/.test(error.message), String(error));
+    assert.ok(
+      error instanceof Failure && ['syntax', 'too-large'].includes(error.kind) && !/[\0-\x1f]/.test(error.message),
+      String(error),
+    );
     return undefined;
   }
 }
