@@ -2,14 +2,14 @@
 //
 //   npm run soak -- --minutes 20    so many measured minutes, behind a warm-up
 //   --warm-up M         minutes before them: caches fill, the database's log reaches its size (3)
-//   --rate X            a factor of all rates: 1 is some 18 attempts a second, about a fifth of a core for the servers
+//   --rate X            a factor of all rates: 1 is some 15 attempts a second, about a fifth of a core for the servers
 //   --seed N            the same messages, sizes and choices (not the same interleaving)
 //   --mutate JSON       a line of the program that is broken, as test/support/mutate.ts has it: must be seen
 //   --json              the report as one JSON object, alone on standard output, with all samples
 //
 // Two servers with one directory, BIND, slapd, another host: world.ts. What is done: loads/. Which threads end: kills.ts. What is
 // sampled, and how much of it may grow: samples.ts. What must hold at the end: ledger.ts, invariants.ts.
-// Limits: 6 attempts of a load at once; one is given a minute. Some 100 MB of messages a five minutes' time, which are read and removed
+// Limits: 6 attempts of a load at once; one is given a minute. Some 100 MB of messages in five minutes, which are read and removed
 //
 // Exit code 0: nothing grows, and all holds. 1: something does not; the sentences say what. 64: the words are wrong
 
