@@ -162,3 +162,48 @@ test('a line without an end takes no memory beyond its limit', () => {
   }
   assert.equal(reports, 1);
 });
+
+test('single octets that come while nobody reads are few chunks, and the same octets', () => {
+  const framer = new Framer();
+  const count = 128 * 1024;
+  for (let i = 0; i < count; i++) framer.push(Buffer.from([i & 0xff]));
+  let chunks = 0;
+  let at = 0;
+  for (let chunk = framer.chunk(); chunk !== undefined; chunk = framer.chunk()) {
+    chunks++;
+    for (const octet of chunk) if (octet !== (at++ & 0xff)) assert.fail(`octet ${at - 1}`);
+  }
+  assert.equal(at, count);
+  assert.ok(chunks <= 100, `${chunks} chunks`);
+});
+
+test('chunks of any sizes that wait and are read in any turns are the octets that came, and what was given out stays', () => {
+  const sizes = fc.array(fc.oneof(fc.constantFrom(1, 2, 511, 512, 513), fc.nat(5000)), {
+    minLength: 60,
+    maxLength: 200,
+  });
+  fc.assert(
+    fc.property(sizes, fc.array(fc.nat(3000), { minLength: 1, maxLength: 20 }), (come, reads) => {
+      const framer = new Framer();
+      const given: Buffer[] = [];
+      let octet = 0;
+      let sent = 0;
+      const take = (limit: number): boolean => {
+        const chunk = framer.chunk(limit);
+        if (chunk !== undefined) given.push(chunk);
+        return chunk !== undefined;
+      };
+      come.forEach((size, index) => {
+        framer.push(Buffer.from(Array.from({ length: size }, () => octet++ & 0xff)));
+        sent += size;
+        if (index % 3 === 0 && index > 100) take(1 + reads[index % reads.length]!);
+      });
+      assert.equal(framer.waitingBytes + given.reduce((sum, { length }) => sum + length, 0), sent);
+      while (take(1 + reads[given.length % reads.length]!));
+      const all = Buffer.concat(given);
+      assert.equal(all.length, sent);
+      for (let at = 0; at < all.length; at++) if (all[at] !== (at & 0xff)) assert.fail(`octet ${at}`);
+    }),
+    { numRuns: 30 },
+  );
+});

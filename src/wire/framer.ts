@@ -3,7 +3,8 @@
 // In      push(chunk): chunks of any size, also one byte
 // Out     line(): a line without its CRLF; block(n): exactly n bytes; chunk(max): what is there, for data that streams
 // Limits  the caller gives the limit of a line with each call; a block's size is checked by the caller before it asks
-// Never   answers, waits or closes; makes a buffer as large as a peer announces; concatenates in a loop
+// Never   answers, waits or closes; makes a buffer as large as a peer announces; concatenates in a loop; keeps a chunk for each
+//         octet of a peer that sends single ones while its session is busy
 // RFC 5321 §2.3.8, RFC 3501 §2.2, RFC 1939 §3: only CRLF ends a line, a CR or LF alone is an error
 
 /**
@@ -25,12 +26,20 @@ const LF = 0x0a;
 const HEAD_CHARACTERS = 64;
 const TAIL_CHARACTERS = 33;
 const EMPTY = Buffer.alloc(0);
+/** Behind so many chunks small ones are gathered: to take the first of many thousand moves all others. */
+const CHUNKS_APART = 64;
+const SMALL_BYTES = 512;
+const ROOM_BYTES = 4096;
 
 /** Input of one connection. A busy session reads no more from its socket, so little waits here. */
 export class Framer {
   /** Unread chunks in order; the first of them from `#at`. */
   #chunks: Buffer[] = [];
   #at = 0;
+  /** Where small chunks are gathered, the octets that are taken, and the chunk that they are. */
+  #room: Buffer = EMPTY;
+  #taken = 0;
+  #gathered: Buffer | undefined;
   /** The beginning of a line or block whose end has not come. */
   readonly #part = new Gather();
   /** The rest of a bad line is being dropped; `#lastByte` is the byte before the next one then. */
@@ -40,7 +49,23 @@ export class Framer {
   #tail = '';
 
   push(chunk: Buffer): void {
-    if (chunk.length > 0) this.#chunks.push(chunk);
+    if (chunk.length === 0) return;
+    if (this.#chunks.length < CHUNKS_APART || chunk.length > SMALL_BYTES) this.#chunks.push(chunk);
+    else this.#gather(chunk);
+  }
+
+  /** Octets that were given out are never written to again. */
+  #gather(chunk: Buffer): void {
+    const last = this.#chunks.length - 1;
+    const goesOn = this.#chunks[last] === this.#gathered && this.#taken + chunk.length <= this.#room.length;
+    if (!goesOn) {
+      this.#room = Buffer.allocUnsafeSlow(ROOM_BYTES);
+      this.#taken = 0;
+    }
+    chunk.copy(this.#room, this.#taken);
+    this.#taken += chunk.length;
+    this.#gathered = this.#room.subarray(0, this.#taken);
+    this.#chunks[goesOn ? last : last + 1] = this.#gathered;
   }
 
   /** Bytes that were pushed and not given out. */
