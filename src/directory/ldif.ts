@@ -2,13 +2,15 @@
 //
 // In      octets in pieces of any size, or a whole text; records without `changetype` are entries to add
 // Out     records in order, each with the line at which it begins; a record as a change
-// Limits  RECORD_BYTES a record; a value by URL (`:<`) is not read: what a text says must not name files of this host
+// Limits  RECORD_BYTES a record, LDAP_CONTROLS_MAX controls before a change; a value by URL (`:<`) is not read: what a text says
+//         must not name files of this host
 // Errors  `syntax` with the line; `too-large`
 // The writing end: ldif-text.ts
 
 import { isUtf8 } from 'node:buffer';
 import { asciiLower } from '../base/characters.ts';
 import { Failure } from '../base/failure.ts';
+import { LDAP_CONTROLS_MAX } from '../base/limits.ts';
 import type { Attribute, AttributeValue, DirectoryChange, Modification } from './entry.ts';
 
 /** As it stands in the text. */
@@ -184,11 +186,11 @@ function decoded(base64: string, at: number): AttributeValue {
 function changeOf([first, ...lines]: readonly Line[], at: number): DirectoryChange {
   if (first === undefined || asciiLower(first.name) !== 'dn') throw wrong(first?.at ?? at, 'a record begins with dn');
   const dn = textOf(first);
-  while (lines[0] !== undefined && asciiLower(lines[0].name) === 'control') checkControl(lines.shift()!);
-  const next = lines[0];
+  const controls = controlsBefore(lines);
+  const next = lines[controls];
   if (next === undefined || asciiLower(next.name) !== 'changetype')
-    return { kind: 'add', dn, attributes: attributesOf(lines, first.at) };
-  const rest = lines.slice(1);
+    return { kind: 'add', dn, attributes: attributesOf(lines.slice(controls), first.at) };
+  const rest = lines.slice(controls + 1);
   switch (asciiLower(textOf(next))) {
     case 'add':
       return { kind: 'add', dn, attributes: attributesOf(rest, next.at) };
@@ -203,6 +205,17 @@ function changeOf([first, ...lines]: readonly Line[], at: number): DirectoryChan
     default:
       throw wrong(next.at, 'changetype is add, delete, modify, modrdn or moddn');
   }
+}
+
+/** How many there are. */
+function controlsBefore(lines: readonly Line[]): number {
+  let count = 0;
+  for (; count < lines.length && asciiLower(lines[count]!.name) === 'control'; count++) {
+    if (count === LDAP_CONTROLS_MAX)
+      throw wrong(lines[count]!.at, `a change has at most ${LDAP_CONTROLS_MAX} controls`);
+    checkControl(lines[count]!);
+  }
+  return count;
 }
 
 /** One that may be left out is left out. */
