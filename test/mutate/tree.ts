@@ -3,7 +3,7 @@
 // In      the checkout: sources, tests, and what they read; its packages are linked, not copied
 // Out     a folder of its own, with a short name, because sockets of the tests stand below it; removed by `remove`
 
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Mutant } from './mutants.ts';
@@ -19,6 +19,8 @@ export class Tree {
 
   constructor(checkout: string) {
     this.#folder = mkdtempSync(join(tmpdir(), 'mutate-'));
+    // Some tests start programs as other users of the machine.
+    chmodSync(this.#folder, 0o755);
     this.root = join(this.#folder, 'w');
     this.temporary = join(this.#folder, 't');
     cpSync(checkout, this.root, {
