@@ -3,7 +3,17 @@
 // In      the checkout: sources, tests, and what they read; its packages are linked, not copied
 // Out     a folder of its own, with a short name, because sockets of the tests stand below it; removed by `remove`
 
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import type { Mutant } from './mutants.ts';
