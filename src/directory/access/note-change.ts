@@ -25,15 +25,21 @@ export async function noteAccessChange(tx: Transaction, changed: ChangedEntry): 
   const hasMoved = before?.normalizedDn !== after?.normalizedDn;
   const isSubtree = hasMoved && before !== undefined && after !== undefined && (await hasChild(tx, after));
   if (isSubtree || movesDomain(changed, hasMoved)) await renewState(tx, 'scopes');
-  if (isSubtree || movesRules(changed, hasMoved) || (await movesNamedGroup(tx, changed, hasMoved)))
-    await renewState(tx, 'rules');
+  if (isSubtree || movesAttribute(changed, hasMoved, ACI_KEY)) await renewState(tx, 'rules');
+  else if (movesRoles(changed, hasMoved) || (await movesNamedGroup(tx, changed, hasMoved)))
+    await renewState(tx, 'roles');
 }
 
-function movesRules({ before, after }: ChangedEntry, hasMoved: boolean): boolean {
+function movesRoles(changed: ChangedEntry, hasMoved: boolean): boolean {
+  const { before, after } = changed;
   return (
-    [ACI_KEY, ADMINISTRATOR_KEY].some((key) => (hasMoved ? has(before, after, key) : differs(before, after, key))) ||
+    movesAttribute(changed, hasMoved, ADMINISTRATOR_KEY) ||
     (hasMoved ? isServer(before) || isServer(after) : isServer(before) !== isServer(after))
   );
+}
+
+function movesAttribute({ before, after }: ChangedEntry, hasMoved: boolean, key: string): boolean {
+  return hasMoved ? has(before, after, key) : differs(before, after, key);
 }
 
 function isServer(entry: Entry | undefined): boolean {

@@ -167,3 +167,16 @@ test('any text parses or says a column within it, and what parses is small', () 
     { numRuns: CASES },
   );
 });
+
+test('a filter that asks for roles looks at no members', () => {
+  for (const [filter, looksBeside] of [
+    ['(nsRole=cn=site administrator)', false],
+    ['(member=cn=x)', true],
+    ['(&(nsRole=cn=server)(hasSubordinates=TRUE))', true],
+  ] as const) {
+    const parsed = parseAci(`(targetfilter="${filter}")(version 3.0; acl "x"; allow (add) userdn="ldap:///all";)`);
+    assert.ok('aci' in parsed);
+    assert.equal(parsed.aci.filter?.looksBeside, looksBeside, filter);
+    assert.equal(parsed.aci.filter?.asksRoles, filter.includes('nsRole'), filter);
+  }
+});

@@ -565,9 +565,11 @@ function attributesOf(filter: Filter): readonly string[] {
   }
 }
 
+/** Roles are no members: a rule about them does not read those of a list at each change of it. */
 function looksBeside(filter: Filter): boolean {
   return attributesOf(filter).some((name) => {
     const type = schema().description(name)?.type;
+    if (type?.key === ROLES_KEY) return false;
     return type === undefined || type.isMade || type.keys.some((key) => schema().attributeType(key)!.isKeptInRows);
   });
 }

@@ -16,7 +16,7 @@ import { aboveOf, type Domains } from './domains.ts';
 import { type Look, look } from './look.ts';
 import { factsOf, NOBODY } from './roles.ts';
 import type { AciRule, Right } from './rule.ts';
-import { type AccessState, type AciRules, accessState, ruleSet, STATE } from './rules.ts';
+import { type AccessState, type AciRules, accessState, ruleSet, rulesPart, STATE } from './rules.ts';
 import { type Needs, needsOf } from './target.ts';
 
 const PLANS_MAX = 1000;
@@ -198,7 +198,9 @@ class Access {
     const state = yield* accessState();
     if (state.rules !== this.#state?.rules) {
       this.#plans.clear();
-      this.#set = yield* ruleSet();
+      // Who gives and takes a role, again and again, has not thousands of rules compiled.
+      if (this.#state === undefined || rulesPart(state.rules) !== rulesPart(this.#state.rules))
+        this.#set = yield* ruleSet();
     }
     if (state.scopes !== this.#state?.scopes) {
       this.#domains.clear();

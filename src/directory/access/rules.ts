@@ -3,7 +3,8 @@
 // In      the values of `aci`, wherever they stand
 // Out     rules by the entry at which they stand; the groups that they name
 // State   one row of two texts, each new where what it is about has changed: `rules` for rules, roles and groups that one
-//         names; `scopes` for where domains are. A thread that has read the same texts before has nothing to read
+//         names, with a part that is new for rules alone; `scopes` for where domains are. A thread that has read the same texts
+//         before has nothing to read, and one that has read the same part compiles nothing
 // Limits  ACI_VALUES_MAX values in the directory: one more is refused (provisioning/aci-check.ts). What is there is obeyed, however
 //         much: a rule that is left out may be the one that keeps somebody out
 // A value that does not parse any more, since the schema has lost what it names, refuses everything below: no way in by a
@@ -109,9 +110,23 @@ export function* accessState(): Look<AccessState> {
   return { rules: row![0] as string, scopes: row![1] as string };
 }
 
-/** With a random text: a change that is undone must leave none that a later one has again. The revision is for feeds. */
-export async function renewState(tx: Transaction, what: keyof AccessState): Promise<void> {
-  await tx.run(`UPDATE dit_access SET ${what} = ? WHERE id = 1`, `${tx.revision} ${randomUUID()}`);
+/**
+ * With a random text: a change that is undone must leave none that a later one has again. The revision is for feeds. `roles`: who has
+ * one, or is in a group that a rule names; the rules are those of before.
+ */
+export async function renewState(tx: Transaction, what: keyof AccessState | 'roles'): Promise<void> {
+  const text = `${tx.revision} ${randomUUID()}`;
+  if (what !== 'roles') await tx.run(`UPDATE dit_access SET ${what} = ? WHERE id = 1`, text);
+  else {
+    const [row] = await tx.arrays(STATE);
+    await tx.run('UPDATE dit_access SET rules = ? WHERE id = 1', `${text} ${rulesPart(row![0] as string)}`);
+  }
+}
+
+/** Of the state of rules: the text that it had when a rule changed last. */
+export function rulesPart(rules: string): string {
+  const end = rules.indexOf(' ', rules.indexOf(' ') + 1);
+  return end < 0 ? rules : rules.slice(end + 1);
 }
 
 /** When a state was renewed; 0 for one that is older than all feeds. */
