@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { afterEach, beforeEach, test } from 'node:test';
+import { after, before, test } from 'node:test';
 import { ImapClient, ImapRefusal } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { StartFailure } from '../src/estate/server-child.ts';
@@ -16,13 +16,15 @@ let server: Waypost;
 let ann: Person;
 /** In a folder of its own: copies lie beside it. */
 let data: string;
+/** Subjects of what has been acknowledged; each test leaves the store with all of them. */
+const sent: string[] = [];
 
-beforeEach(async () => {
+before(async () => {
   data = join(mkdtempSync(join(tmpdir(), 'waypost-lost-')), 'data');
   server = await startWaypost({ data });
   [ann] = (await populate(server, 'acme.example', ['ann'])) as [Person];
 });
-afterEach(async () => {
+after(async () => {
   await server.stop();
   rmSync(resolve(data, '..'), { recursive: true });
 });
@@ -32,6 +34,7 @@ async function deliver(subject: string): Promise<void> {
   const message = Buffer.from(`Subject: ${subject}\r\n\r\nbody\r\n`);
   assert.equal((await smtp.send('carol@remote.example', [ann.login], message)).code, 250);
   await smtp.quit();
+  sent.push(subject);
 }
 
 const at = (name: string): string => join(data, name);
@@ -67,7 +70,7 @@ test('without its database, or with an empty one, or without its log, a store is
   await refused(/store\.db-wal is missing/);
   cpSync(join(whole, 'store.db-wal'), at('store.db-wal'));
   await server.restart();
-  assert.deepEqual(await texts(), ['first']);
+  assert.deepEqual(await texts(), sent);
 });
 
 test('a second server is refused whose lock somebody has removed', async () => {
@@ -77,10 +80,57 @@ test('a second server is refused whose lock somebody has removed', async () => {
     assert.deepEqual([error.exit?.code, /is in use by another server/.test(error.stderr)], [75, true], error.stderr);
     return true;
   });
-  await deliver('first');
-  assert.deepEqual(await texts(), ['first']);
+  await deliver('second');
+  assert.deepEqual(await texts(), sent);
 });
 
+test('a segment that is gone is named, and its messages are unavailable, not gone', async () => {
+  await deliver('third');
+  await server.kill9();
+  const [name] = segmentNames().filter((one) => statSync(at(`segments/${one}`)).size > 0);
+  renameSync(at(`segments/${name}`), at('kept'));
+  const since = server.stderr().length;
+  await server.restart();
+  await server.said(new RegExp(`"file":"${name}","messages":1.*store.segment-missing`), since);
+  await deliver('fourth');
+  const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
+  await imap.command('SELECT INBOX');
+  for (const command of ['UID FETCH 1:* (BODY.PEEK[])', 'FETCH 1 (BODY.PEEK[])', 'UID SEARCH BODY "body"'])
+    await assert.rejects(imap.command(command), (error: unknown) => {
+      assert.ok(error instanceof ImapRefusal && /UNAVAILABLE/.test(error.message), `${command}: ${String(error)}`);
+      return true;
+    });
+  await imap.logout();
+  await server.kill9();
+  renameSync(at('kept'), at(`segments/${name}`));
+  await server.restart();
+  assert.deepEqual(await texts(), sent);
+});
+
+test('an older store.db: what came since is kept aside, and is there again with the database that knows it', async () => {
+  await server.stop();
+  const before = [...sent];
+  const older = `${data}.older`;
+  const newer = `${data}.newer`;
+  cpSync(at('store.db'), older);
+  await server.restart();
+  await deliver('fifth');
+  await server.stop();
+  cpSync(at('store.db'), newer);
+  const names = segmentNames();
+  cpSync(older, at('store.db'));
+  const since = server.stderr().length;
+  await server.restart();
+  await server.said(/store\.segment-aside/, since);
+  assert.deepEqual(await texts(), before);
+  await server.stop();
+  cpSync(newer, at('store.db'));
+  await server.restart();
+  assert.deepEqual(await texts(), sent);
+  for (const name of names) assert.ok(segmentNames().includes(name));
+});
+
+// The last one: nothing puts the database right again.
 test('a damaged database ends the start with what to do', async () => {
   await server.kill9();
   rmSync(at('store.db-wal'));
@@ -95,49 +145,4 @@ test('a damaged database ends the start with what to do', async () => {
     );
     return true;
   });
-});
-
-test('a segment that is gone is named, and its messages are unavailable, not gone', async () => {
-  await deliver('first');
-  await server.kill9();
-  const [name] = segmentNames().filter((one) => statSync(at(`segments/${one}`)).size > 0);
-  renameSync(at(`segments/${name}`), at('kept'));
-  const since = server.stderr().length;
-  await server.restart();
-  await server.said(new RegExp(`"file":"${name}","messages":1.*store.segment-missing`), since);
-  await deliver('second');
-  const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
-  await imap.command('SELECT INBOX');
-  for (const command of ['UID FETCH 1:* (BODY.PEEK[])', 'FETCH 1 (BODY.PEEK[])', 'UID SEARCH BODY "body"'])
-    await assert.rejects(imap.command(command), (error: unknown) => {
-      assert.ok(error instanceof ImapRefusal && /UNAVAILABLE/.test(error.message), `${command}: ${String(error)}`);
-      return true;
-    });
-  await imap.logout();
-  await server.kill9();
-  renameSync(at('kept'), at(`segments/${name}`));
-  await server.restart();
-  assert.deepEqual(await texts(), ['first', 'second']);
-});
-
-test('an older store.db: what came since is kept aside, and is there again with the database that knows it', async () => {
-  await server.stop();
-  const older = `${data}.older`;
-  const newer = `${data}.newer`;
-  cpSync(at('store.db'), older);
-  await server.restart();
-  await deliver('first');
-  await server.stop();
-  cpSync(at('store.db'), newer);
-  const names = segmentNames();
-  cpSync(older, at('store.db'));
-  const since = server.stderr().length;
-  await server.restart();
-  await server.said(/store\.segment-aside/, since);
-  assert.deepEqual(await texts(), []);
-  await server.stop();
-  cpSync(newer, at('store.db'));
-  await server.restart();
-  assert.deepEqual(await texts(), ['first']);
-  for (const name of names) assert.ok(segmentNames().includes(name));
 });

@@ -28,7 +28,7 @@ import { freeOffset } from './support/free-ports.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
-const RUNS = Number(process.env['MODEL_RUNS'] ?? 20);
+const RUNS = Number(process.env['MODEL_RUNS'] ?? 12);
 const DOMAINS = ['one.example', 'two.example', 'three.example'] as const;
 const PEOPLE = DOMAINS.flatMap((domain) => [`ann@${domain}`, `bob@${domain}`]);
 const ELSEWHERE = 'x@remote.example';

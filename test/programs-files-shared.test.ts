@@ -26,7 +26,7 @@ import { Lines } from './support/lines.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { until } from './support/until.ts';
 
-const KILLS = kills(4);
+const KILLS = kills(2);
 const ann = 'ann@acme.example';
 const team = 'team@acme.example';
 const ACME = domainDn('acme.example');

@@ -11,7 +11,7 @@ const MESSAGES = 40;
 
 test('held mail is released once, whenever the process is killed', { timeout: 600_000 }, async (context) => {
   const at = placeOf(context, 'held');
-  await liveOn(context, { child: 'held-child.ts', at, args: [PEOPLE, MESSAGES], kills: kills(6), steps: 6 });
+  await liveOn(context, { child: 'held-child.ts', at, args: [PEOPLE, MESSAGES], kills: kills(4), steps: 6 });
 
   const transfer = await TestTransfer.open({ at });
   try {

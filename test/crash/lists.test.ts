@@ -51,7 +51,7 @@ test(
   'what a list makes of a message reaches each member once, whenever the process is killed',
   LONG,
   async (context) => {
-    for (const got of await derived(context, 'derive', kills(6))) assert.deepEqual(got, ALL);
+    for (const got of await derived(context, 'derive', kills(4))) assert.deepEqual(got, ALL);
   },
 );
 
@@ -66,7 +66,7 @@ test('the test can fail: a message that is made in a transaction of its own is t
 
 test('what waits for a moderator is asked once and held over starts; the word counts once', LONG, async (context) => {
   const at = placeOf(context, 'lists');
-  await lives(context, at, 'ask', kills(4));
+  await lives(context, at, 'ask', kills(3));
   const waiting = await TestTransfer.open({ at });
   await waiting.start();
   // Whatever a start lets go has time to go.
@@ -81,7 +81,7 @@ test('what waits for a moderator is asked once and held over starts; the word co
   assert.deepEqual(await waiting.inbox('p0@acme.example'), []);
   await waiting.close();
 
-  await lives(context, at, 'decide', kills(4));
+  await lives(context, at, 'decide', kills(3));
   const decided = await TestTransfer.open({ at });
   try {
     const approved = numbered('asked').filter((_, n) => n % 2 === 0);

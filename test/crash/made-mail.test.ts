@@ -7,7 +7,7 @@ import { kills } from '../support/kills.ts';
 import { liveOn, placeOf } from './lives.ts';
 
 const MESSAGES = 200;
-const KILLS = kills(6);
+const KILLS = kills(4);
 
 test(`mail that a channel makes exists once, whenever the process is killed`, { timeout: 600_000 }, async (context) => {
   const at = placeOf(context, 'made-mail');

@@ -28,7 +28,7 @@ async function answersAfter(context: TestContext, mode: string[], count: number)
 }
 
 test('each sender is answered once, whenever the process is killed', { timeout: 600_000 }, async (context) => {
-  const answers = await answersAfter(context, [], kills(6));
+  const answers = await answersAfter(context, [], kills(4));
   assert.deepEqual(
     answers,
     Array.from({ length: SENDERS }, () => 1),

@@ -7,7 +7,7 @@ import { kills } from '../support/kills.ts';
 import { liveOn, placeOf } from './lives.ts';
 
 const MESSAGES = 60;
-const KILLS = kills(6);
+const KILLS = kills(4);
 
 test('a report is made once, whenever the process is killed', { timeout: 600_000 }, async (context) => {
   const at = placeOf(context, 'reports');
