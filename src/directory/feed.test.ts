@@ -180,6 +180,18 @@ test('a name that was free when the one who had left it was looked at may be tak
   });
 });
 
+test('who comes first because somebody waits for his name has a name that is free by then, however late he took it', async () => {
+  const names = ['p1', 'p2', 'p3', 'p4'];
+  await directory.apply(...names.map((name) => addUser(`${name}@acme.example`)));
+  await follows(contents[0]!, async (told) => {
+    const others = Array.from({ length: 600 }, (_, at) => replace(userDn('p4@acme.example'), { description: `${at}` }));
+    await directory.apply(rename('p1', 'p5'), rename('p2', 'p1'));
+    for (let at = 0; at < others.length; at += 100) await directory.apply(...others.slice(at, at + 100));
+    await directory.apply(rename('p3', 'p6'), rename('p5', 'p3'));
+    while (!told());
+  });
+});
+
 /** A copy that has all; `told` gives it the next page, and says whether that was the last. */
 async function follows(content: FeedContent, happens: (told: () => boolean) => Promise<void>): Promise<void> {
   const sight = sightOf(directory.reader, ADMINISTRATOR_CALLER, true);

@@ -25,6 +25,13 @@ test('a record is the source that it would add', () => {
   );
 });
 
+test('what it is held as, its schema, and what becomes of changes, said or not', () => {
+  const words = ({ hold, schema, write }: ReturnType<typeof of>) => [hold, schema, write];
+  assert.deepEqual(words(of({})), ['mirror', 'inetorgperson', 'refuse']);
+  const said = { waypostHold: 'cache', waypostSourceSchema: 'Sun', waypostWrite: 'forward' };
+  assert.deepEqual(words(of(said)), ['cache', 'sun', 'forward']);
+});
+
 test('a value that is not legal, an attribute that is none, and another record are refused', () => {
   assert.throws(() => of({ waypostPoll: 'often' }), /waypostPoll: often is not legal; /);
   assert.throws(() => of({ waypostNothing: 'x' }), /waypostNothing is not an attribute/);

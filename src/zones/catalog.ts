@@ -103,6 +103,7 @@ interface TwoStates {
 /** The apexes at and below these paths that are there at the one revision, and not, or of another entry, at the other. */
 function* onlyAt(reader: Reader, { ranges, one, other, settings }: TwoStates): Generator<readonly Apex[]> {
   let at = 0;
+  // The ranges are in order: the last name of one lies before the next.
   let after = '';
   while (at < ranges.length) {
     const page = reader.snapshot(() => {
@@ -114,7 +115,6 @@ function* onlyAt(reader: Reader, { ranges, one, other, settings }: TwoStates): G
         after = found.at(-1)?.name ?? after;
         if (names.length >= PAGE_COMPARED) break;
         at++;
-        after = '';
       }
       return names.flatMap((name) => {
         const apex = apexAt(name, { names: here, settings });

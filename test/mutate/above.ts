@@ -23,6 +23,7 @@ const DNS = [scenario('sessions/dns/dns-sessions'), scenario('sessions/dns/read-
 
 export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   'routing/route-request.ts': [ofFolder('transfer/mail-text')],
+  'routing/tables.ts': [ofFolder('routing/sync-runs')],
   'routing/compile-policy.ts': [scenario('domain-policies')],
   routing: ['routes', 'rewrite-rules', 'forwarding', 'autoreply', 'claims', 'lists'].map(scenario),
   transfer: ['forwarding', 'way-of-a-message', 'lists', 'transfer'].map(scenario),
@@ -47,4 +48,5 @@ export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   'protocols/ldap': [...LDAP, scenario('who-may-log-in')],
   'protocols/pop3': [sessionsOf('pop3'), scenario('pop3')],
   'protocols/smtp': SMTP,
+  'protocols/smtp/commands/xclient.ts': [scenario('xclient')],
 };

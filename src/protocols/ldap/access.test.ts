@@ -58,6 +58,7 @@ const SITE = 'cn=Site Administrators,ou=Waypost,o=internet';
 const [ann, bob, zoe, sue] = ['ann@acme.example', 'bob@acme.example', 'zoe@other.example', 'sue@acme.example'].map(
   userDn,
 ) as [string, string, string, string];
+const kim = userDn('kim@sub.acme.example');
 
 await door.directory.apply(
   addDomain('acme.example', { waypostAdministrator: ADMINS }),
@@ -420,6 +421,27 @@ test('the owner of a list changes its members and description', async () => {
   assert.equal(await codeOf(client, modify(sales, 'owner', [ann])), 50);
   assert.equal(await codeOf(client, modify(sales, 'mail', ['x@acme.example'])), 50);
   assert.equal(await codeOf(client, del(sales)), 50);
+});
+
+test('what a rule gives the members of a list, nobody else may: by their own name, and by that of a group', async () => {
+  const team = groupDn('team@acme.example');
+  const all = groupDn('all@other.example');
+  const may = (bind: string) =>
+    `(targetattr="cn || description")(version 3.0; acl "m"; allow (read, search, write) userattr="uniqueMember#${bind}";)`;
+  await door.directory.apply(addGroup('team@acme.example', [kim]), replace(ACME, { aci: may('USERDN') }));
+  using client = await as(zoe);
+  const codes = async () => [
+    await codeOf(client, searchFor(team)),
+    await codeOf(client, modify(team, 'description', ['x'])),
+  ];
+  assert.deepEqual(await codes(), [32, 50]);
+  await door.directory.apply(replace(team, { uniqueMember: [kim, zoe] }));
+  assert.deepEqual(await codes(), [0, 0]);
+  await door.directory.apply(replace(ACME, { aci: may('GROUPDN') }));
+  assert.deepEqual(await codes(), [32, 50]);
+  await door.directory.apply(replace(team, { uniqueMember: [kim, all] }));
+  assert.deepEqual(await codes(), [0, 0]);
+  await door.directory.apply(replace(ACME, { aci: [] }), remove(team));
 });
 
 test('a user writes what is said of self, and of the options three', async () => {

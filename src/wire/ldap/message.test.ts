@@ -278,6 +278,7 @@ test('what can not be answered is a plain syntax failure', () => {
     ['a response', '300c 020101 6107 0a0100 0400 0400'],
     ['an operation longer than its message', '3005 020101 4a05'],
     ['octets after the message', '3005 020101 4200 00'],
+    ['what a later standard may add, longer than its sequence', '3013 020101 6e0e 04016f 3007 0402 6463 040161 8a05'],
     ['a search of indefinite length', '3007 020101 6380 0000'],
   ];
   for (const [what, hex] of wrong)
