@@ -33,7 +33,7 @@ import { lookIn } from './look.ts';
 import { inTransactions, type Plan } from './plan.ts';
 import { hostsDn } from './roles.ts';
 import type { AciRule } from './rule.ts';
-import { targetOf } from './target.ts';
+import { targetOf, type ValuesOf } from './target.ts';
 
 const JUDGED_MEMBERS_MAX = 1000;
 
@@ -76,7 +76,7 @@ interface ConsideredEntry {
   readonly entry: Entry;
   readonly isNew?: boolean;
   readonly moved?: Entry | undefined;
-  readonly values?: readonly AttributeValue[];
+  readonly values?: readonly ValuesOf[];
 }
 
 async function consider(tx: Transaction, plan: Plan, asked: ConsideredEntry): Promise<Considered> {
@@ -97,7 +97,7 @@ function require({ allowed }: RightDecision): void {
 async function checkAdd(tx: Transaction, plan: Plan, { dn, attributes }: Change<'add'>): Promise<void> {
   const name = parseDn(dn);
   const entry = await newEntry(tx, name, withNames(attributes, name.rdns[0]));
-  const values = [...entry.attributes.values()].flatMap((attribute) => attribute.values);
+  const values = valuesOf(entry.attributes);
   requireNoNewServer(plan, entry);
   const considered = await consider(tx, plan, { entry, isNew: true, values });
   require(judgeOf(considered, { right: 'add' }));
@@ -124,14 +124,17 @@ async function checkModify(tx: Transaction, plan: Plan, { dn, modifications }: C
   const now: Now = new Map();
   for (const { attribute } of modifications) {
     const key = schema().description(attribute)?.key;
-    if (key !== undefined) now.set(key, entry.attributes.get(key)?.values ?? []);
+    if (key !== undefined && !now.has(key)) now.set(key, new Values(entry.attributes.get(key)?.values));
   }
-  const come = modifications.flatMap(({ values }) => values);
-  const known = await consider(tx, plan, { entry, values: [...come, ...[...now.values()].flat()] });
+  const come = modifications.map(({ attribute, values }) => ({ key: keyOf(attribute), values }));
+  const all = (): readonly ValuesOf[] => [
+    ...come,
+    ...[...now].map(([key, of]) => ({ key: typeKeyOf(key), values: of.all })),
+  ];
+  const known = await consider(tx, plan, { entry, values: all() });
   const members = await membersThatGo(tx, known, modifications);
-  for (const [key, values] of members) now.set(key, values);
-  const considered =
-    members.size === 0 ? known : await consider(tx, plan, { entry, values: [...come, ...[...now.values()].flat()] });
+  for (const [key, values] of members) now.set(key, new Values(values));
+  const considered = members.size === 0 ? known : await consider(tx, plan, { entry, values: all() });
   for (const modification of modifications) checkModification(plan, { considered, now }, modification);
   const written = modifications.map(({ attribute }) => keyOf(attribute));
   if (written.includes('userpassword')) requireNotBelowHosts(plan, entry);
@@ -139,7 +142,45 @@ async function checkModify(tx: Transaction, plan: Plan, { dn, modifications }: C
 }
 
 /** Values as the modifications so far have left them, by the key of a description. */
-type Now = Map<string, readonly AttributeValue[]>;
+type Now = Map<string, Values>;
+
+/** Each once. A modification costs as many steps as it has values, however many there are. */
+class Values {
+  #first: readonly AttributeValue[];
+  #byKey: Map<string, AttributeValue> | undefined;
+
+  constructor(values: readonly AttributeValue[] = []) {
+    this.#first = values;
+  }
+
+  get all(): readonly AttributeValue[] {
+    return this.#byKey === undefined ? this.#first : [...this.#byKey.values()];
+  }
+
+  add(type: AttributeType, values: readonly AttributeValue[]): void {
+    const byKey = this.#keyed(type);
+    for (const value of values) byKey.set(equalityKey(type, value), value);
+  }
+
+  delete(type: AttributeType, values: readonly AttributeValue[]): void {
+    const byKey = this.#keyed(type);
+    for (const value of values) byKey.delete(equalityKey(type, value));
+  }
+
+  replace(values: readonly AttributeValue[]): void {
+    this.#first = values;
+    this.#byKey = undefined;
+  }
+
+  #keyed(type: AttributeType): Map<string, AttributeValue> {
+    this.#byKey ??= new Map(this.#first.map((value) => [equalityKey(type, value), value]));
+    return this.#byKey;
+  }
+}
+
+function valuesOf(attributes: ReadonlyMap<string, Attribute>): ValuesOf[] {
+  return [...attributes].map(([key, { values }]) => ({ key: typeKeyOf(key), values }));
+}
 
 /** All members of the lists that go as a whole, where a rule looks at the values. */
 async function membersThatGo(
@@ -210,17 +251,21 @@ function movedValues(known: Now, { operation, attribute, values }: Modification)
   const description = schema().description(attribute);
   if (description === undefined) return operation === 'delete' ? { come: [], go: values } : { come: values, go: [] };
   const { key, type } = description;
-  const now = known.get(key) ?? [];
+  const of = known.get(key)!;
   switch (operation) {
     case 'add':
-      known.set(key, [...now, ...values]);
+      of.add(type, values);
       return { come: values, go: [] };
-    case 'delete':
-      known.set(key, values.length === 0 ? [] : without(type, now, values));
-      return { come: [], go: values.length === 0 ? now : values };
+    case 'delete': {
+      const go = values.length === 0 ? of.all : values;
+      if (values.length === 0) of.replace([]);
+      else of.delete(type, values);
+      return { come: [], go };
+    }
     default: {
+      const now = of.all;
       const then = operation === 'replace' ? values : sums(type, now, values);
-      known.set(key, then);
+      of.replace(then);
       const [come, go] = [without(type, then, now), without(type, now, then)];
       // What changes nothing is asked for all the same.
       return come.length === 0 && go.length === 0 ? { come: then, go } : { come, go };
@@ -260,8 +305,8 @@ async function checkRename(tx: Transaction, plan: Plan, change: Change<'rename'>
   const newRdn = parseRdn(change.newRdn);
   const oldNames = dn.rdns[0]?.avas ?? [];
   const attributes = renamedAttributes(entry, change.deleteOldRdn ? oldNames : [], newRdn.avas);
-  const names = [...newRdn.avas, ...oldNames].map(({ value }) => value);
-  const values = [...names, ...[...attributes.values()].flatMap((attribute) => attribute.values)];
+  const names = [...newRdn.avas, ...oldNames].map(({ typeText, value }) => ({ key: keyOf(typeText), values: [value] }));
+  const values = [...names, ...valuesOf(attributes)];
   const here = await consider(tx, plan, { entry, values });
   for (const { typeText, value } of newRdn.avas) require(judgeOf(here, writeOf(keyOf(typeText), value, true)));
   // A value that stays in the entry goes from its name all the same: who it is has changed.
@@ -303,7 +348,7 @@ async function checkMoved(
   plan: Plan,
   { entry, renamed, to }: { readonly entry: Entry; readonly renamed: Entry; readonly to: Dn },
 ): Promise<void> {
-  const values = [...entry.attributes.values()].flatMap((attribute) => attribute.values);
+  const values = valuesOf(entry.attributes);
   const here = await consider(tx, plan, { entry, values });
   require(judgeOf(here, { right: 'delete' }));
   const is = { ...entry, dn: to.text, normalizedDn: to.normalized };
@@ -346,7 +391,7 @@ interface Renamed {
   readonly there: Considered;
   readonly moved?: Entry;
   readonly isNew: boolean;
-  readonly values: readonly AttributeValue[];
+  readonly values: readonly ValuesOf[];
 }
 
 /** Members that are rows are read where a rule there looks at their values. */
@@ -359,7 +404,7 @@ async function requireNoNewDeny(
   const asked = [...(entry.memberCounts?.keys() ?? [])].filter((key) => asksValues(there, key));
   const members = await membersOf(tx, entry, asked);
   if (members.size === 0) return requireNone(here, there);
-  const all = [...values, ...[...members.values()].flat()];
+  const all = [...values, ...[...members].map(([key, some]) => ({ key, values: some }))];
   const whole = { ...entry, attributes: new Map([...entry.attributes, ...attributesOf(members)]) };
   requireNone(
     await consider(tx, plan, { entry: here.target.entry, values: all }),
@@ -396,10 +441,13 @@ async function entryOrNothing(tx: Transaction, dn: Dn): Promise<Entry> {
 
 async function newEntry(tx: Transaction, dn: Dn, attributes: readonly Attribute[]): Promise<Entry> {
   const above = parentOf(dn);
-  const known = new Map<string, Attribute>();
+  // One attribute may come in thousands of parts.
+  const known = new Map<string, { readonly name: string; readonly values: AttributeValue[] }>();
   for (const { name, values } of attributes) {
     const key = schema().description(name)?.key ?? asciiLower(name);
-    known.set(key, { name, values: [...(known.get(key)?.values ?? []), ...values] });
+    const attribute = known.get(key);
+    if (attribute === undefined) known.set(key, { name, values: [...values] });
+    else for (const value of values) attribute.values.push(value);
   }
   return {
     id: 0,

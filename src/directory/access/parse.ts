@@ -57,6 +57,7 @@ const SCHEME = 'ldap:///';
 const OWN_DOMAIN = 'waypostowndomainmatch';
 /** The same of a URL and a DN; any address is. */
 const OWN_NAME = 'waypostownnamematch';
+const OWN: readonly string[] = [OWN_DOMAIN, OWN_NAME];
 const NO_SECRETS = askingNoSecrets(OUTSIDE);
 
 export function parseAci(value: string): ParsedAci {
@@ -313,7 +314,8 @@ class AciCursor extends Cursor {
 
   /** `add=NAME:FILTER && NAME:FILTER, del=NAME:FILTER` */
   valueFilters(quoted: Quoted): ValueFilters {
-    const found = { add: new Map<string, ValueFilter>(), delete: new Map<string, ValueFilter>() };
+    const own = new Set<string>();
+    const found = { own, add: new Map<string, ValueFilter>(), delete: new Map<string, ValueFilter>() };
     let rest = quoted;
     for (;;) {
       rest = trimmed(rest);
@@ -332,7 +334,9 @@ class AciCursor extends Cursor {
         const filter = trimmed(behind(start, colon + 1));
         const end = filterEnd(filter.text);
         if (of.has(key)) this.wrong(start.at, 'the attribute stands here a second time');
-        of.set(key, this.valueFilter(key, { text: filter.text.slice(0, end), at: filter.at }));
+        const { filter: parsed, matches } = this.valueFilter(key, { text: filter.text.slice(0, end), at: filter.at });
+        of.set(key, matches);
+        if (asksOwn(parsed)) own.add(key);
         if (of.size > ALTERNATIVES_MAX) this.wrong(start.at, `more than ${ALTERNATIVES_MAX} attributes are not read`);
         rest = trimmed(behind(filter, end));
         if (!rest.text.startsWith('&&')) break;
@@ -345,11 +349,11 @@ class AciCursor extends Cursor {
   }
 
   /** It is asked of one value at a time, so it may ask for no other attribute. */
-  valueFilter(key: string, quoted: Quoted): ValueFilter {
+  valueFilter(key: string, quoted: Quoted): { readonly filter: Filter; readonly matches: ValueFilter } {
     const filter = this.filter(quoted);
     const other = attributesOf(filter).find((name) => schema().description(name)?.type.key !== key);
     if (other !== undefined) this.wrong(quoted.at, `the filter asks for ${shown(other)}, which is another attribute`);
-    return compileValueFilter(filter);
+    return { filter, matches: compileValueFilter(filter) };
   }
 
   filter({ text, at }: Quoted): Filter {
@@ -534,7 +538,7 @@ function compileValueFilter(filter: Filter): ValueFilter {
     }
     case 'extensible': {
       const rule = asciiLower(filter.rule ?? '');
-      if (rule !== OWN_DOMAIN && rule !== OWN_NAME) break;
+      if (!OWN.includes(rule)) break;
       const key = schema().description(filter.attribute!)!.key;
       const wanted = filter.value === 'TRUE';
       const isFree = rule === OWN_NAME ? isAddress : () => false;
@@ -544,6 +548,18 @@ function compileValueFilter(filter: Filter): ValueFilter {
   }
   const matches = compileFilter(filter);
   return (entry) => matches(entry, NO_SECRETS);
+}
+
+function asksOwn(filter: Filter): boolean {
+  switch (filter.kind) {
+    case 'and':
+    case 'or':
+      return filter.filters.some(asksOwn);
+    case 'not':
+      return asksOwn(filter.filter);
+    default:
+      return filter.kind === 'extensible' && OWN.includes(asciiLower(filter.rule ?? ''));
+  }
 }
 
 function isAddress(value: AttributeValue): boolean {

@@ -70,6 +70,8 @@ export interface Permission {
 }
 
 export interface ValueFilters {
+  /** Attributes of which one asks whether a value is the domain's own. */
+  readonly own: ReadonlySet<string>;
   readonly add: ReadonlyMap<string, ValueFilter>;
   readonly delete: ReadonlyMap<string, ValueFilter>;
 }

@@ -24,6 +24,8 @@ type AttributeBind = Extract<Bind, { kind: 'attribute' }>;
 /** What rules ask beside the entry. */
 export interface Needs {
   readonly isDomain: boolean;
+  /** Attributes of which a rule asks whether a value is the domain's own. */
+  readonly own: ReadonlySet<string>;
   readonly attributes: readonly AttributeBind[];
   readonly looksBeside: boolean;
   readonly asksRoles: boolean;
@@ -35,6 +37,7 @@ export function needsOf(rules: readonly AciRule[]): Needs {
     isDomain:
       rules.some(({ values }) => values !== undefined) ||
       binds.some((bind) => bind.kind === 'role' && bind.role === 'domain administrator'),
+    own: new Set(rules.flatMap(({ values }) => [...(values?.own ?? [])])),
     attributes: binds.filter((bind) => bind.kind === 'attribute'),
     looksBeside: rules.some(({ filter }) => filter?.looksBeside === true),
     asksRoles: rules.some(({ filter }) => filter?.asksRoles === true),
@@ -53,6 +56,12 @@ function leavesOf(bind: Bind): readonly Bind[] {
   }
 }
 
+export interface ValuesOf {
+  /** A type key. */
+  readonly key: string;
+  readonly values: readonly AttributeValue[];
+}
+
 export interface TargetQuestion {
   readonly entry: Entry;
   readonly needs: Needs;
@@ -62,8 +71,8 @@ export interface TargetQuestion {
   readonly isNew?: boolean;
   /** A superior of it as it will be. */
   readonly moved?: Entry | undefined;
-  /** Values of which a rule may ask whether they are the domain's own. */
-  readonly values?: readonly AttributeValue[];
+  /** Of which a rule may ask whether they are the domain's own. */
+  readonly values?: readonly ValuesOf[];
 }
 
 const BY_ID = `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id = ?`;
@@ -87,8 +96,10 @@ export function* targetOf({
   const hasChild = needs.looksBeside && !isNew && (yield [CHILD, entry.id]).length > 0;
   const asked = needs.asksRoles ? yield* withRoles(whole) : whole;
   const ownValues = new Set<AttributeValue>();
-  for (const value of needs.isDomain ? values : [])
-    if (own.length > 0 && (yield* isOwnValue(value, own, domains))) ownValues.add(value);
+  // Where no rule asks, thousands of values are not read.
+  for (const { key, values: some } of own.length > 0 ? values : [])
+    for (const value of needs.own.has(key) ? some : [])
+      if (yield* isOwnValue(value, own, domains)) ownValues.add(value);
   const context = askingNoSecrets({ ...OUTSIDE, hasSubordinates: () => hasChild });
   return {
     entry,
