@@ -94,12 +94,12 @@ export function* targetOf({
   const named = needs.attributes.length > 0 ? yield* namesIn({ entry, moved, isNew }, needs.attributes, caller) : NONE;
   const whole = needs.looksBeside ? yield* withMembers(entry) : entry;
   const hasChild = needs.looksBeside && !isNew && (yield [CHILD, entry.id]).length > 0;
-  const asked = needs.asksRoles ? yield* withRoles(whole) : whole;
+  const withAll = needs.asksRoles ? yield* withRoles(whole) : whole;
   const ownValues = new Set<AttributeValue>();
   // Where no rule asks, thousands of values are not read.
-  for (const { key, values: some } of own.length > 0 ? values : [])
-    for (const value of needs.own.has(key) ? some : [])
-      if (yield* isOwnValue(value, own, domains)) ownValues.add(value);
+  const asked = own.length > 0 ? values.filter(({ key }) => needs.own.has(key)) : [];
+  for (const each of asked)
+    for (const value of each.values) if (yield* isOwnValue(value, own, domains)) ownValues.add(value);
   const context = askingNoSecrets({ ...OUTSIDE, hasSubordinates: () => hasChild });
   return {
     entry,
@@ -107,7 +107,7 @@ export function* targetOf({
     isAdministered: () =>
       own.some(({ administrators }) => administrators.some((dn) => dn === caller.dn || caller.groups.has(dn))),
     names: (attribute, level, what) => named.has(`${attribute} ${level} ${what}`),
-    matches: ({ filter }) => filter!.matches(asked, context) === true,
+    matches: ({ filter }) => filter!.matches(withAll, context) === true,
     isOwn: (value) => ownValues.has(value),
   };
 }
