@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { fuzzCases, mutatedOctets } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
-import { exactJsonOf, jsonOf, VALUES_MAX } from './json.ts';
+import { DEPTH_MAX, exactJsonOf, jsonOf, VALUES_MAX } from './json.ts';
 
 test('half of a surrogate pair is a value, but none that is kept', () => {
   for (const text of ['{"a":"\\ud83d"}', '{"\\uDCEE":1}', '["\\udcee\\ud83d"]']) {
@@ -59,4 +59,19 @@ test('of too many values none is made', () => {
     assert.equal(jsonOf(Buffer.from(`{"a":"${before}${text}"}`)) === undefined, false, before);
   assert.throws(() => jsonOf(Buffer.from(`["\\\\",${text}`)), tooLarge);
   assert.equal(jsonOf(Buffer.from(`["${text}`)), undefined);
+});
+
+test('what is nested too deep is refused before the parser sees it, which a wrong one would end with the process', () => {
+  const nested = (depth: number): Buffer => Buffer.from(`${'['.repeat(depth)}${']'.repeat(depth)}`);
+  const tooDeep = { kind: 'too-large', message: `the body is nested more than ${DEPTH_MAX} deep` };
+  assert.notEqual(jsonOf(nested(DEPTH_MAX)), undefined);
+  assert.throws(() => jsonOf(nested(DEPTH_MAX + 1)), tooDeep);
+  assert.throws(() => exactJsonOf(nested(DEPTH_MAX + 1)), tooDeep);
+  for (const begin of ['["ann",', '{"a":', '\ufeff[ ', '[1,\n{"]}":'])
+    assert.throws(() => jsonOf(Buffer.from(`${begin.repeat(20_000)}["a"x`)), tooDeep, begin);
+  // Beside each other they may be many, and in a string they are text.
+  assert.notEqual(jsonOf(Buffer.from(`[${Array(1000).fill('[{}]').join()}]`)), undefined);
+  assert.notEqual(jsonOf(Buffer.from(`["${'['.repeat(1000)}"]`)), undefined);
+  // Its first octet is wrong already.
+  assert.equal(jsonOf(Buffer.from(`]}${'['.repeat(DEPTH_MAX)}`)), undefined);
 });
