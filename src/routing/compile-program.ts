@@ -7,6 +7,7 @@
 
 import { isAbsolute } from 'node:path';
 import { asciiLower } from '../base/characters.ts';
+import { valueOfJson } from '../base/json-extent.ts';
 import { type Entry, hasClass, textValue, textValues } from '../directory/entry.ts';
 import { normalizeDomain } from '../message/address.ts';
 import { nameIn } from './containers.ts';
@@ -91,7 +92,7 @@ function wordsOf(entry: Entry, problems: Problem[]): readonly string[] | undefin
 
 function parsed(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return valueOfJson(Buffer.from(text));
   } catch {
     return undefined;
   }

@@ -7,6 +7,7 @@
 // Never   keeps a snapshot between two pages: a change is told as it was, a mark as it is, and again when it moves
 
 import type { Revision } from '../base/ids.ts';
+import { valueOfJson } from '../base/json-extent.ts';
 import { TENANT } from '../base/tenant.ts';
 import type { Reader, Value } from '../database/operation.ts';
 import { isKnownSince, type ZoneMove } from './changes.ts';
@@ -138,7 +139,7 @@ interface ToldRows {
 /** Undefined for octets that are none of it. */
 export function parseZonesTold(octets: Uint8Array): ZonesTold | undefined {
   try {
-    const { begins, marks, changes } = JSON.parse(Buffer.from(octets).toString('utf8')) as ToldRows;
+    const { begins, marks, changes } = valueOfJson(octets) as ToldRows;
     const told = {
       ...(begins === undefined
         ? {}

@@ -7,6 +7,7 @@
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure, type FailureKind, failureKinds } from '../../base/failure.ts';
 import type { Revision } from '../../base/ids.ts';
+import { valueOfJson } from '../../base/json-extent.ts';
 import type { Reply } from '../../base/reply.ts';
 import type { AuthorityQuestion, GroupPlaces } from './authority.ts';
 
@@ -71,7 +72,7 @@ function failureIn(value: unknown): Failure {
 
 function objectIn(octets: Uint8Array): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(Buffer.from(octets).toString('utf8'));
+    const value = valueOfJson(octets);
     if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;
   } catch {
     // As for any other text that is none.

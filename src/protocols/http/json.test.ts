@@ -5,7 +5,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { fuzzCases, mutatedOctets } from '../../../test/support/nearly-right.ts';
 import { Failure } from '../../base/failure.ts';
-import { DEPTH_MAX, exactJsonOf, jsonOf, VALUES_MAX } from './json.ts';
+import { DEPTH_MAX } from '../../base/json-extent.ts';
+import { exactJsonOf, jsonOf, VALUES_MAX } from './json.ts';
 
 test('half of a surrogate pair is a value, but none that is kept', () => {
   for (const text of ['{"a":"\\ud83d"}', '{"\\uDCEE":1}', '["\\udcee\\ud83d"]']) {

@@ -5,6 +5,7 @@
 
 import { asciiLower } from '../../base/characters.ts';
 import type { Revision } from '../../base/ids.ts';
+import { valueOfJson } from '../../base/json-extent.ts';
 import { isAttributeName } from '../../directory/attribute-name.ts';
 import { parseCsn } from '../../directory/csn.ts';
 import type { Attribute } from '../../directory/entry.ts';
@@ -49,7 +50,7 @@ export function providedEntry({ dn, attributes }: SearchEntry, uuid: string): Pr
 
 function factsIn(text: string | undefined): EntryFacts | undefined {
   try {
-    const facts = JSON.parse(text ?? '') as Partial<EntryFacts>;
+    const facts = valueOfJson(Buffer.from(text ?? '')) as Partial<EntryFacts>;
     const numbers = [facts.id, facts.revision, facts.createdAt, facts.modifiedAt];
     return numbers.every(Number.isSafeInteger) ? (facts as EntryFacts) : undefined;
   } catch {

@@ -8,6 +8,7 @@
 
 import { Failure } from '../../base/failure.ts';
 import { idOf, type Revision } from '../../base/ids.ts';
+import { valueOfJson } from '../../base/json-extent.ts';
 import { LDAP_SERVER_MESSAGE_BYTES, SERVER_CHANGES_MAX } from '../../base/limits.ts';
 import type { Caller } from '../../directory/caller.ts';
 import { parseCsn } from '../../directory/csn.ts';
@@ -209,7 +210,7 @@ function failureOf(result: LdapResult): Failure {
 
 function outcomeOf(answer: Uint8Array | undefined): HandedOutcome {
   try {
-    const { revision, entries } = JSON.parse(Buffer.from(answer ?? new Uint8Array()).toString('utf8')) as {
+    const { revision, entries } = valueOfJson(answer ?? new Uint8Array()) as {
       revision: number;
       entries: readonly { change: EntrySummary['kind']; dn: string; generated: boolean }[];
     };
