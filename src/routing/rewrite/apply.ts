@@ -2,6 +2,7 @@
 //
 // In      the rule's template, the address, the probe; the door, and which domains have entries
 // Out     the address that comes of it and where it goes; or the words of a refusal; or why the rule fails, and probing goes on
+// Limits  FILLED_CHARACTERS of what a template makes: a thousand rules that fail are tried for one recipient
 // Never   reads the local part but for its `+`
 
 import { asciiLower } from '../../base/characters.ts';
@@ -118,10 +119,14 @@ function localPartProblem(localPart: string): string | undefined {
     : undefined;
 }
 
+/** More than a domain has, or ten hops. */
+const FILLED_CHARACTERS = 4000;
+
 /** Pieces of a template with what an address and a probe give for them. */
 class Filling {
   readonly #address: Address | undefined;
   readonly #probe: Probe;
+  readonly #labels: { matched?: readonly string[]; unmatched?: readonly string[] } = {};
   /** The first thing that there is not. */
   missing: string | undefined;
 
@@ -132,7 +137,10 @@ class Filling {
 
   text(pieces: readonly Piece[]): string {
     let text = '';
-    for (const piece of pieces) if (!isControl(piece)) text += this.#value(piece);
+    for (const piece of pieces) {
+      if (text.length > FILLED_CHARACTERS) break;
+      if (!isControl(piece)) text += this.#value(piece);
+    }
     return text;
   }
 
@@ -149,7 +157,8 @@ class Filling {
       case 'rest':
         return this.#probe.rest;
       case 'label': {
-        const labels = labelsOf(this.#probe, piece.of);
+        this.#labels[piece.of] ??= labelsOf(this.#probe, piece.of);
+        const labels = this.#labels[piece.of]!;
         const label = labels.at(piece.from === 'left' ? piece.at : -1 - piece.at);
         if (label === undefined) this.missing ??= `there is no ${piece.of} label ${piece.at} from the ${piece.from}`;
         return label ?? '';

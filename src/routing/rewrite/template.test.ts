@@ -171,6 +171,17 @@ test('a rule whose next hop is what the pattern leaves open fails where that is 
   assert.ok(applied[2]?.result === 'applied' && applied[2].hop === 'b');
 });
 
+test('what a template makes ends soon behind what a domain may have: a thousand rules that fail are tried for one recipient', () => {
+  const domain = tryParseDomain(Array.from({ length: 126 }, () => 'a').join('.'))!;
+  const probe = probesOf(domain).at(-1)!;
+  const applied = applyRule(parseTemplate(`$U%${'$H'.repeat(400)}`), { localPart: 'x', domain }, probe, {
+    door: 'smtp',
+    hasDomainEntry: () => false,
+  });
+  assert.ok(applied.result === 'failed');
+  assert.ok(applied.why.length < 5000, `${applied.why.length}`);
+});
+
 test('any text is a rule that is printed as it was written and applies within its limits, or names a column', () => {
   const patterns = [
     '$*',
