@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import type { ClassDefinition, TypeDefinition } from './definitions.ts';
 import { selectFrom, selectionOf } from './operational.ts';
 import { Schema, schema } from './schema.ts';
 import { ATTRIBUTE_ROWS, OBJECT_CLASS_ROWS } from './schema-data.ts';
@@ -75,6 +76,27 @@ describe('the schema', () => {
     assert.equal(other.description('nickName')?.name, 'nickName');
     assert.equal(schema().objectClass('friend'), undefined);
     assert.notEqual(other.revision, schema().revision);
+  });
+
+  it("takes a site's definitions in any order: each builds on one of another, by its name or its number", () => {
+    const type = (oid: string, name: string, superior: string | undefined, syntax?: string): TypeDefinition => ({
+      ...{ oid, names: [name], superior, syntax, singleValued: false, isOperational: false },
+      ...{ equality: undefined, ordering: undefined, substrings: undefined },
+    });
+    const kind = (oid: string, name: string, superior: string): ClassDefinition => ({
+      ...{ oid, names: [name], superiors: [superior], kind: 'AUXILIARY', must: [], may: ['size'] },
+    });
+    const site = {
+      types: [
+        type('1.2.3.3', 'innerSize', '1.2.3.2'),
+        type('1.2.3.2', 'shoeSize', 'SIZE'),
+        type('1.2.3.1', 'size', undefined, '1.3.6.1.4.1.1466.115.121.1.15'),
+      ],
+      classes: [kind('1.2.4.2', 'shod', 'DRESSED'), kind('1.2.4.1', 'dressed', 'top')],
+    };
+    const made = Schema.withSite(2, site);
+    assert.deepEqual(made.attributeType('size')?.keys, ['size', 'shoesize', 'innersize']);
+    assert.equal(made.objectClass('shod')?.superclass, made.objectClass('dressed'));
   });
 
   it('refuses a name that two definitions claim', () => {

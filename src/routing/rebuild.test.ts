@@ -10,6 +10,7 @@ import {
   addGroup,
   addUser,
   domainDn,
+  groupDn,
   openTestDirectory,
   replace,
   type TestDirectory,
@@ -208,6 +209,25 @@ test('access rules from before they counted: those that do not parse are named',
   // Its other attributes change; the rule does when it is right.
   await directory.apply(replace(userDn('ben@acme.example'), { description: 'x' }));
   await directory.apply(replace(userDn('ben@acme.example'), { mailAllowedServiceAccess: '+imap:*' }));
+  assert.deepEqual(readProblems(directory.reader), []);
+  directory.close();
+});
+
+test('members of a list from before their syntax counted: those that mail cannot read are named', async () => {
+  const directory = await populated();
+  const dn = groupDn('all@b.test');
+  const is = (mgrpRFC822MailMember: readonly string[]) => directory.apply(replace(dn, { mgrpRFC822MailMember }));
+  await is(['one@far.test', 'two@far.test']);
+  const store = operation('test.store-member', async (tx, _args: null) => {
+    await tx.run("UPDATE dit_value SET key = 'nobody', value = 'nobody', target = '' WHERE value = 'two@far.test'");
+  });
+  await directory.writer.execute(store, null);
+  assert.deepEqual(readProblems(directory.reader), []);
+  await start(directory, 3);
+  assert.deepEqual(readProblems(directory.reader), [
+    { dn, problems: [{ attribute: 'mgrpRFC822MailMember', value: 'nobody', reason: 'is not an address' }] },
+  ]);
+  await is(['one@far.test']);
   assert.deepEqual(readProblems(directory.reader), []);
   directory.close();
 });

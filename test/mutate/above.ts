@@ -24,9 +24,10 @@ const DNS = [scenario('sessions/dns/dns-sessions'), scenario('sessions/dns/read-
 export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   'routing/route-request.ts': [ofFolder('transfer/mail-text')],
   'routing/tables.ts': [ofFolder('routing/sync-runs')],
-  'routing/compile-policy.ts': [scenario('domain-policies')],
+  'routing/compile-policy.ts': [ofFolder('provisioning/policy-check'), scenario('domain-policies')],
   routing: ['routes', 'rewrite-rules', 'forwarding', 'autoreply', 'claims', 'lists'].map(scenario),
   transfer: ['forwarding', 'way-of-a-message', 'lists', 'transfer'].map(scenario),
+  'transfer/channels/store.ts': [scenario('quota')],
   'transfer/submit-folder.ts': [scenario('sendmail')],
   provisioning: ['claims', 'domain-policies', 'moves', 'arrival'].map(scenario),
   'provisioning/dkim': [scenario('signing-keys'), scenario('records')],
@@ -47,6 +48,6 @@ export const ABOVE: Readonly<Record<string, readonly TestFile[]>> = {
   'protocols/imap': [sessionsOf('imap'), scenario('imap')],
   'protocols/ldap': [...LDAP, scenario('who-may-log-in')],
   'protocols/pop3': [sessionsOf('pop3'), scenario('pop3')],
-  'protocols/smtp': SMTP,
+  'protocols/smtp': [ofFolder('protocols/smtp/fuzz'), ...SMTP],
   'protocols/smtp/commands/xclient.ts': [scenario('xclient')],
 };

@@ -1,5 +1,6 @@
 // Random rules, groups and domains against a naive evaluator, which knows the rules as they were thought and not as they are
-// written: for every caller, every entry and every attribute the same reads, filters, changes and new names. `RULES_RUNS` is how many.
+// written: for every caller, every entry and every attribute the same reads, filters, changes and new names.
+// `RULES_RUNS` is how many, beside the examples.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -12,7 +13,7 @@ import type { DirectoryChange } from '../entry.ts';
 import { openTestDirectory, replaceAci, searchAll, type TestDirectory } from '../testing.ts';
 import { sightOf } from './sight.ts';
 
-const RUNS = Number(process.env['RULES_RUNS'] ?? 3);
+const RUNS = Number(process.env['RULES_RUNS'] ?? 10);
 
 const ROOT = 'o=internet';
 const ACME = 'dc=acme,dc=example,o=internet';
@@ -349,6 +350,28 @@ const KEPT: Step[] = [
   { kind: 'rules', at: ANN, rules: [ofAll(false, ['*'], ['delete'])] },
 ];
 
+/** Only of domains: one of its own, and one by its base and through a group. */
+const ADMINISTERED: Step[] = [
+  { kind: 'rules', at: ROOT, rules: [{ ...ofAll(true, ['*'], RIGHTS), bind: { is: 'role' } }] },
+  { kind: 'administrator', dn: ACME, values: [ANN] },
+  { kind: 'member', dn: GROUPS[0]!, values: [PERSONS[1]!] },
+  { kind: 'administrator', dn: FAR, values: [GROUPS[0]!] },
+  { kind: 'base', dn: FAR, values: [BASE] },
+];
+
+/** Whom an entry or one above it names, by their own name at first. */
+const named = (of: 'USERDN' | 'GROUPDN'): Step => ({
+  ...{ kind: 'rules', at: ROOT },
+  rules: [{ ...ofAll(true, ['*'], RIGHTS), bind: { is: 'manager', of, levels: [0, 1, 2] } }],
+});
+const NAMED: Step[] = [
+  { kind: 'manager', dn: ANN, values: [PERSONS[1]!, GROUPS[0]!] },
+  named('USERDN'),
+  { kind: 'member', dn: GROUPS[0]!, values: [PERSONS[2]!] },
+  named('GROUPDN'),
+];
+const EXAMPLES = [DENIED, CLOSED, KEPT, ADMINISTERED, NAMED];
+
 let directory: TestDirectory;
 before(async () => {
   directory = await openTestDirectory();
@@ -543,8 +566,9 @@ test('decisions are those of a naive evaluator', { timeout: 280_000 }, async () 
       await compare(world, asked);
     }),
     {
-      numRuns: RUNS,
-      examples: [DENIED, CLOSED, KEPT].map((steps): [Step[], Filter] => [steps, { kind: 'present', attribute: 'cn' }]),
+      // The examples are among the runs that it counts.
+      numRuns: EXAMPLES.length + RUNS,
+      examples: EXAMPLES.map((steps): [Step[], Filter] => [steps, { kind: 'present', attribute: 'cn' }]),
     },
   );
 });
