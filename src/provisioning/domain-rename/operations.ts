@@ -138,10 +138,11 @@ async function slice(
   if (domain === undefined || !base || (isRehearsal !== true && textValue(domain, RENAMED_KEY) !== from))
     return { entries: 0, kept: [], last: undefined, isOver: true };
   const { entries, last } = await entriesBelowIn(tx, parseDn(base), after, limit);
+  if (skips === true) return { entries: 0, kept: entries.map(({ dn }) => dn), last };
   const { generation } = await stateIn(tx);
   const changes: DirectoryChange[] = [];
   const kept: string[] = [];
-  for (const entry of skips === true ? [] : entries) {
+  for (const entry of entries) {
     const row = await recipientIn(tx, generation, entry.normalizedDn);
     // Who has none there belongs to another domain.
     if (!row?.addresses.some((key) => key.endsWith(`@${from}`))) continue;

@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { systemClock } from '../../base/clock.ts';
 import { Failure } from '../../base/failure.ts';
-import { silentLog } from '../../base/log.ts';
+import { type Log, silentLog } from '../../base/log.ts';
+import { operation } from '../../database/operation.ts';
 import { ADMINISTRATOR_CALLER } from '../../directory/caller.ts';
 import { findEntry } from '../../directory/entries.ts';
 import { textValues } from '../../directory/entry.ts';
@@ -36,9 +37,9 @@ afterEach(() => {
   directory.close();
 });
 
-const open = () => {
+const open = (log: Log = silentLog) => {
   const { reader, writer } = directory;
-  return new DomainRenames({ reader, writer, clock: systemClock, log: silentLog });
+  return new DomainRenames({ reader, writer, clock: systemClock, log });
 };
 const rename = (from = 'acme.example', to = 'neu.example', waitMs = 60_000) =>
   renames.rename({ from, to }, ADMINISTRATOR_CALLER, waitMs);
@@ -147,6 +148,29 @@ test('other names go along, and who has an address that another one has under th
   await fails(rename('nowhere.example', 'x.example'), 'not-found');
   await fails(rename('alias.example', 'x.example'), 'invalid');
   await fails(rename('neu.example', 'neu.example'), 'invalid');
+});
+
+test('who cannot be changed keeps what he has and is named, and all others are renamed', async () => {
+  await openAcme(5);
+  const bad = userDn('u2@acme.example');
+  // It is another directory's: it is changed there.
+  const theirs = { waypostUrl: 'ldap://127.0.0.1:1', waypostBase: 'dc=corp', waypostSourceDomain: 'corp.example' };
+  await directory.apply(
+    add('cn=corp,ou=Sources,ou=Waypost,o=internet', { objectClass: 'waypostLdapSource', cn: 'corp', ...theirs }),
+  );
+  const store = operation('test.store-source', async (tx, _args: null) => {
+    await tx.run("UPDATE dit SET source = 'corp' WHERE path LIKE '%uid=u2,'");
+  });
+  await directory.writer.execute(store, null);
+  const kept: unknown[] = [];
+  const warn = (_event: string, fields: { readonly kept?: unknown } = {}): void => void kept.push(fields.kept);
+  renames = open({ ...silentLog, warn });
+  assert.deepEqual(await rename(), { from: 'acme.example', to: 'neu.example', entries: 5, done: true });
+  assert.deepEqual(kept.length, 1);
+  assert.match(String(kept[0]), /^uid=u2,.*: .* is mirrored from corp: change it at /i);
+  assert.deepEqual(values(bad, 'mail'), ['u2@acme.example']);
+  for (const name of ['u0', 'u1', 'u3', 'u4', 'all'])
+    assert.ok(keyOf(`${name}@neu.example`).length > 0 && keyOf(`${name}@acme.example`).length > 0, name);
 });
 
 test('a rehearsal says who would be renamed and who not, and changes nothing', async () => {

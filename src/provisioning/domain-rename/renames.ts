@@ -184,7 +184,7 @@ export class DomainRenames {
       const one = await make(last, { limit: 1 }).catch(async (error: unknown) => {
         if (isTemporary(error)) throw error;
         const skipped = await make(last, { limit: 1, skips: true });
-        return { ...skipped, kept: [`${skipped.last}: ${asFailure(error).message}`] };
+        return { ...skipped, kept: skipped.kept.map((dn) => `${dn}: ${asFailure(error).message}`) };
       });
       entries += one.entries;
       kept.push(...one.kept);
