@@ -12,10 +12,11 @@ import { silentLog } from '../../base/log.ts';
 import type { Writer } from '../../database/operation.ts';
 import { formatCsn } from '../../directory/csn.ts';
 import { controlOf } from '../../wire/ldap/controls/codec.ts';
-import { syncRequest, syncState } from '../../wire/ldap/controls/sync.ts';
+import { syncDone, syncRequest, syncState } from '../../wire/ldap/controls/sync.ts';
 import { SYNC_INFO, type SyncInfo, syncInfo } from '../../wire/ldap/extended/sync-info.ts';
 import { LdapFramer } from '../../wire/ldap/framer.ts';
 import { decodeRequest, encodeResponse } from '../../wire/ldap/message.ts';
+import { result } from '../../wire/ldap/result.ts';
 import { addDomain, addUser, openTestDirectory, userDn } from '../testing.ts';
 import { ProviderFeed } from './feed.ts';
 import { type FollowedPage, takeProvided } from './position.ts';
@@ -99,6 +100,29 @@ test('a commit that fails ends the connection, and nothing behind it on that con
   provider.close();
   assert.deepEqual(asked, [cookieOf(7), cookieOf(8)]);
   assert.equal(tried[0], 8);
+  close();
+});
+
+test('the first refresh says why it is not here, where its last commit fails', async () => {
+  const { reader, writer, close } = await openTestDirectory();
+  const provider = await providing((messageId) => {
+    const done = controlOf(syncDone, { cookie: Buffer.from(cookieOf(8)), refreshDeletes: true });
+    const operation = { kind: 'searchDone', result: result('success') } as const;
+    return [encodeResponse({ messageId, operation, controls: [done] })];
+  });
+  const failing: Writer = {
+    execute: (called, args) =>
+      (args as FollowedPage).reached?.revision === 8
+        ? Promise.reject(new Failure('full', 'The disk is full'))
+        : writer.execute(called, args),
+  };
+  const feed = new ProviderFeed({
+    ...{ reader, writer: failing, log: silentLog, clock: systemClock, servers: { urls: [provider.url] } },
+    askedHere: () => undefined,
+  });
+  await assert.rejects(feed.first(), { kind: 'full', message: 'The disk is full' });
+  assert.notEqual(feed.state.state, 'current');
+  provider.close();
   close();
 });
 
