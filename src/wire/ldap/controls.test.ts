@@ -58,6 +58,18 @@ test('a password that was made, with more behind it, is a syntax failure', () =>
     assert.throws(() => generatedPassword.decode(wrong), SyntaxFailure);
 });
 
+test('an entry that was read, with a rest that is no element, is a syntax failure', () => {
+  // An entry of no name and no attributes; behind them an element, then one of a false length.
+  for (const [rest, isRight] of [
+    ['020101', true],
+    ['040561', false],
+  ] as const) {
+    const octets = Buffer.from(`30${(4 + rest.length / 2).toString(16).padStart(2, '0')}04003000${rest}`, 'hex');
+    if (isRight) assert.equal(postReadResponse.decode(octets).dn, '');
+    else assert.throws(() => postReadResponse.decode(octets), SyntaxFailure);
+  }
+});
+
 test('any octets are a value, which comes back from its octets, or a syntax failure', () => {
   let read = 0;
   const attempt = (octets: Uint8Array): void => {
