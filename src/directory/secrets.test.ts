@@ -94,15 +94,14 @@ test('an access rule that asks by a matching rule alone sees no secret either', 
 });
 
 test('the change log says that a secret changed and not to what', async () => {
-  const { revision } = ann();
   await directory.apply({
     kind: 'modify',
     dn: DN,
     modifications: secrets.map((attribute) => ({ operation: 'replace', attribute, values: ['{SSHA}other'] })),
   });
-  const [change] = loggedChanges(directory.reader, revision);
+  const change = loggedChanges(directory.reader, 0).at(-1)!;
   assert.deepEqual(
-    change!.attributes,
+    change.attributes,
     secrets.map((name) => ({ name, removed: [], added: [] })),
   );
 });
