@@ -20,7 +20,7 @@ import { startWaypost, type Waypost } from './support/server.ts';
 import { type Copy, parseEntries, type SlapdConsumer, startSlapdConsumer } from './support/slapd-consumer.ts';
 import { until } from './support/until.ts';
 
-const ROUNDS = Number(process.env['FEED_ROUNDS'] ?? 2);
+const ROUNDS = Number(process.env['FEED_ROUNDS'] ?? 1);
 const isLong = process.env['FEED_ROUNDS'] !== undefined;
 const skip = peersMissing('slapd');
 const PEOPLE = 'ou=People,dc=acme,dc=example,o=internet';

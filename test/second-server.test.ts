@@ -721,7 +721,7 @@ async function addedUntilKilled(client: Client, killed: Waypost): Promise<string
 /** Of the swap of addresses. */
 const SWAPS = 20;
 /** Rounds of the test of false refusals; SECOND_SERVER_ROUNDS=10000 is its long form. */
-const ROUNDS = Number(process.env['SECOND_SERVER_ROUNDS'] ?? 60);
+const ROUNDS = Number(process.env['SECOND_SERVER_ROUNDS'] ?? 40);
 
 /** Writes at either, in turn, and asks both in the same moment. Gives who was there and was refused for good. */
 async function falseRefusals(rounds: number, isEnough: (refused: readonly string[]) => boolean): Promise<string[]> {
