@@ -20,7 +20,7 @@ import { answersOf, PROBES_HOST, TAKEN, type Thing, thingsOf } from './false-bou
 import { addDomain, addUser, administrator } from './support/directory.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 
-const CHANGES = Number(process.env['FALSE_BOUNCE_CHANGES'] ?? 600);
+const CHANGES = Number(process.env['FALSE_BOUNCE_CHANGES'] ?? 400);
 const KILLS = Math.max(2, Math.floor(CHANGES / 5000));
 /** More protocol threads than cores, so that they are interrupted at any point. */
 const THREADS = 3;

@@ -156,7 +156,7 @@ remote:\n  - id: waypost\n    address: 127.0.0.1@${relay.port}\n    key: ${KEY.n
   assert.equal((await zoneAt(port)).filter((line) => line.includes('"is')).length, 3 * CHANGED);
 });
 
-const KILLS = Number(process.env['TRANSFER_KILLS'] ?? 3);
+const KILLS = Number(process.env['TRANSFER_KILLS'] ?? 2);
 const BASE = 30;
 const IN_FLIGHT = 16;
 /** No other test's server has this address. */

@@ -19,7 +19,7 @@ import { contents, copyOfStore, type StoreCopy } from './fixture.ts';
 
 const CALLS = 'pwrite64,fsync,fdatasync,ftruncate,rename,unlink';
 /** Of the writes so many are tried, evenly; of the other calls all. */
-const WRITES_KILLED = Number(process.env['WRITES_KILLED'] ?? 8);
+const WRITES_KILLED = Number(process.env['WRITES_KILLED'] ?? 5);
 const WRITES_FAILED = 6;
 
 const LOAD = join(import.meta.dirname, '../../src/server/load-sources.ts');
