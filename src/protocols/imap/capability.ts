@@ -1,5 +1,5 @@
 // What we can do, in one table: CAPABILITY, the greeting and the reply to a login are printed from it.
-// RFC 3501 §6.1.1, RFC 2177, RFC 2971, RFC 4315, RFC 4959, RFC 6154, RFC 7888
+// RFC 3501 §6.1.1, RFC 2177, RFC 2971, RFC 4315, RFC 4959, RFC 5161, RFC 6154, RFC 7888
 
 export interface CapabilityView {
   readonly authenticated: boolean;
@@ -18,17 +18,19 @@ const loginDisabled: Offer = (view) => (view.authenticated || view.mechanisms.le
 
 const startTls: Offer = (view) => (view.authenticated || !view.offersTls ? [] : ['STARTTLS']);
 
-const capabilities: readonly (string | Offer)[] = [
+/** Before a login: what a client needs until then. */
+const always: readonly (string | Offer)[] = [
   'IMAP4rev1',
   'LITERAL+',
   'ID',
+  'ENABLE',
   startTls,
   mechanisms,
   loginDisabled,
-  'IDLE',
-  'UIDPLUS',
-  'SPECIAL-USE',
 ];
+
+/** After it, a line each in the order in which they are printed. */
+const behindLogin: readonly string[] = ['IDLE', 'UIDPLUS', 'SPECIAL-USE'];
 
 /** There are few different ones, and each session needs two or three: made once. */
 const texts = new Map<string, string>();
@@ -38,7 +40,8 @@ export function capabilityText(view: CapabilityView): string {
   const key = `${view.authenticated} ${view.offersTls} ${view.mechanisms.join(' ')}`;
   let text = texts.get(key);
   if (text === undefined) {
-    const offered = capabilities.flatMap((offer) => (typeof offer === 'string' ? offer : offer(view)));
+    const offered = always.flatMap((offer) => (typeof offer === 'string' ? offer : offer(view)));
+    if (view.authenticated) offered.push(...behindLogin);
     text = `CAPABILITY ${offered.join(' ')}`;
     texts.set(key, text);
   }

@@ -8,6 +8,7 @@ import { close } from './commands/close.ts';
 import { copy } from './commands/copy.ts';
 import { create } from './commands/create.ts';
 import { deleteCommand } from './commands/delete.ts';
+import { enable } from './commands/enable.ts';
 import { expunge } from './commands/expunge.ts';
 import { fetch } from './commands/fetch.ts';
 import { id } from './commands/id.ts';
@@ -31,6 +32,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['NOOP', entry(noop)],
   ['LOGOUT', entry(logout)],
   ['ID', entry(id)],
+  ['ENABLE', entry(enable)],
   ['STARTTLS', entry(starttls)],
   ['AUTHENTICATE', entry(authenticate)],
   ['LOGIN', entry(login)],

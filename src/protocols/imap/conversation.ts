@@ -7,6 +7,7 @@ import type { Quota } from '../../store/quota.ts';
 import type { Line } from '../../wire/framer.ts';
 import type { ImapFrame } from '../../wire/imap/command-framer.ts';
 import type { ImapDoor } from './door.ts';
+import type { EnableName } from './enabled.ts';
 import type { SectionOutput } from './fetched-section.ts';
 import type { Allowed, SelectedMailbox } from './selected.ts';
 
@@ -31,6 +32,10 @@ export interface ImapConversation extends SectionOutput {
   capabilities(): string;
   /** A password was right. Throws `denied` when the login is over already. */
   loggedIn(login: StandingLogin<ImapLogin>): void;
+  /** What the client has switched on. */
+  readonly enabled: ReadonlySet<EnableName>;
+  /** Whether it was off until now. */
+  enable(name: EnableName): boolean;
   /** The account that has logged in: the reader, whose flags are shown and changed. */
   readonly reader: AccountId;
   /** What its mailboxes may hold. */

@@ -26,6 +26,7 @@ import { capabilityText } from './capability.ts';
 import { commands, uidCommands } from './commands.ts';
 import type { AnnouncedMessage, ImapConversation, ImapLogin } from './conversation.ts';
 import type { ImapDoor } from './door.ts';
+import type { EnableName } from './enabled.ts';
 import { replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
 import { bad, type TaggedResponse } from './reply.ts';
@@ -41,6 +42,7 @@ export class ImapSession implements ImapConversation {
   readonly connection: Connection<CommandFramer>;
   selected: SelectedMailbox | undefined;
   announced: AnnouncedMessage | undefined;
+  readonly enabled = new Set<EnableName>();
   #state: SessionState = 'not-authenticated';
   #login: StandingLogin<ImapLogin> | undefined;
   #account: AccountId | undefined;
@@ -228,6 +230,11 @@ export class ImapSession implements ImapConversation {
       this.connection.endWithin(LOGIN_END_MS);
     });
     this.door.log.info('imap.login', { account, peer: this.record.peerAddress });
+  }
+
+  enable(name: EnableName): boolean {
+    const before = this.enabled.size;
+    return this.enabled.add(name).size > before;
   }
 
   logOut(): void {

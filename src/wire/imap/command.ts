@@ -3,6 +3,7 @@
 import type { AppendCommand } from './commands/append.ts';
 import type { AuthenticateCommand } from './commands/authenticate.ts';
 import type { CopyCommand } from './commands/copy.ts';
+import type { EnableCommand } from './commands/enable.ts';
 import type { ExpungeCommand } from './commands/expunge.ts';
 import type { FetchCommand } from './commands/fetch.ts';
 import type { IdCommand } from './commands/id.ts';
@@ -18,6 +19,7 @@ import type { StoreCommand } from './commands/store.ts';
 export type ImapCommand =
   | SimpleCommand
   | IdCommand
+  | EnableCommand
   | LoginCommand
   | AuthenticateCommand
   | MailboxCommand
