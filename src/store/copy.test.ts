@@ -77,3 +77,49 @@ test('a copy of more than the writer may be held up for is refused whole', async
   assert.equal(box.folder().messages, COPY_MESSAGES_MAX);
   assert.equal(box.inbox().messages, messages + 1);
 });
+
+test('what moves keeps flags and date, and leaves a trace where it was', async (context) => {
+  const box = await open(context, 4);
+  await box.set([[2, 2]], 'add', SEEN, 'Work');
+  const moved = await box.move(
+    [
+      [2, 3],
+      [9, 12],
+    ],
+    'Folder',
+  );
+  assert.deepEqual([moved.sources, moved.firstUid], [[2, 3], 1]);
+  const [inbox, folder] = [box.inbox(), box.folder()];
+  assert.deepEqual([inbox.messages, inbox.unseen, folder.messages, folder.unseen], [2, 2, 2, 1]);
+  assert.deepEqual(
+    [box.flags(), box.flags(folder.id)],
+    [
+      ['1 0', '4 0'],
+      ['1 1 Work', '2 0'],
+    ],
+  );
+  assert.equal(inbox.modseq, folder.modseq);
+  const vanished = box.reader.arrays('SELECT mailbox, modseq, uid FROM vanished ORDER BY uid');
+  assert.deepEqual(vanished, [
+    [1, inbox.modseq, 2],
+    [1, inbox.modseq, 3],
+  ]);
+  assert.equal(box.store.count('message'), 4);
+  assert.deepEqual((await box.move([[2, 3]], 'Folder')).sources, []);
+  await assert.rejects(box.move([[1, 1]], 'nowhere'), { kind: 'not-found' });
+});
+
+test('what moves into its own mailbox is there once, with a new UID', async (context) => {
+  const box = await open(context, 3);
+  await box.set([[1, 1]], 'add', SEEN);
+  const moved = await box.move(
+    [
+      [1, 2],
+      [4, 1_000_000],
+    ],
+    'INBOX',
+  );
+  assert.deepEqual([moved.sources, moved.firstUid], [[1, 2], 4]);
+  assert.deepEqual(box.flags(), ['3 0', '4 1', '5 0']);
+  assert.deepEqual([box.inbox().messages, box.inbox().unseen, box.inbox().uidNext], [3, 2, 6]);
+});

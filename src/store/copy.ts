@@ -1,6 +1,10 @@
-// COPY: references to the same copies, in order, with their flags and dates. RFC 3501 §6.4.7, RFC 4315 §3
+// COPY and MOVE: references to the same copies, in order, with their flags and dates.
 //
+// MOVE    the references themselves change the mailbox: no row of `message` is written. What went leaves the same trace as
+//         what is expunged. Into its own mailbox too: the messages have new UIDs from then on
 // Limits  COPY_MESSAGES_MAX an operation, MAILBOX_MESSAGES_MAX in the mailbox: it is whole or not at all
+// Quota   what moves within an account needs no more room than before
+// RFC 3501 §6.4.7, RFC 4315 §3, RFC 6851 §3
 
 import { Failure } from '../base/failure.ts';
 import { idOf, type Modseq, type Uid } from '../base/ids.ts';
@@ -9,7 +13,7 @@ import { operation, type Transaction, type Value } from '../database/operation.t
 import { nextModseq } from './accounts.ts';
 import { registerKeywords } from './deliver.ts';
 import { parseKeywords, SEEN } from './flags.ts';
-import { checkOwnFlags, type MailboxAccess, type UidRange } from './mailbox-key.ts';
+import { checkOwnFlags, type MailboxAccess, type MailboxKey, type UidRange } from './mailbox-key.ts';
 import { getSelectable, type Mailbox } from './mailboxes.ts';
 import { checkRoom, type Quota } from './quota.ts';
 
@@ -35,44 +39,113 @@ export const copy = operation('store.copy', async (tx, args: CopyArguments) => {
   checkOwnFlags(args);
   const target = await getSelectable(tx, args.reader, args.target);
   const modseq = await nextModseq(tx);
-  const copied: Copied = { sources: [], keywords: new Map(), bytes: 0, unseen: 0 };
-  for (const range of args.ranges) await copyRange(tx, { args, range, target, modseq }, copied);
-  const { sources, keywords, bytes, unseen } = copied;
+  const copied = await copyRanges(tx, { args, target, modseq });
+  const { sources, bytes } = copied;
   if (sources.length > 0) {
     await checkRoom(tx, target.owner, args.quota, { octets: bytes, messages: sources.length });
-    await registerKeywords(tx, { owner: target.owner, mailbox: target.id }, [...keywords.values()]);
-    await tx.run(
-      `UPDATE mailbox SET uidnext = ?, modseq = ?, messages = messages + ?, unseen = unseen + ?, bytes = bytes + ?
-       WHERE account = ? AND id = ?`,
-      target.uidNext + sources.length,
-      modseq,
-      sources.length,
-      unseen,
-      bytes,
-      target.owner,
-      target.id,
-    );
-    tx.afterCommit({ kind: 'account', account: target.owner });
+    await addReferencesOf(tx, target, sources.length);
+    await countCopied(tx, { args, target, modseq }, copied);
   }
   return { uidValidity: target.uidValidity, sources, firstUid: target.uidNext };
 });
 
-interface RangeCopy {
+export const move = operation('store.move', async (tx, args: CopyArguments) => {
+  checkOwnFlags(args);
+  const target = await getSelectable(tx, args.reader, args.target);
+  const modseq = await nextModseq(tx);
+  const moved = await copyRanges(tx, { args, target, modseq });
+  const { sources, bytes } = moved;
+  if (sources.length > 0) {
+    if (target.owner !== args.owner)
+      await checkRoom(tx, target.owner, args.quota, { octets: bytes, messages: sources.length });
+    await countCopied(tx, { args, target, modseq }, moved);
+    await removeMoved(tx, { args, target, modseq }, moved);
+  }
+  return { uidValidity: target.uidValidity, sources, firstUid: target.uidNext };
+});
+
+interface MailboxCopy {
   readonly args: CopyArguments;
-  readonly range: UidRange;
+  /** As it was before. */
   readonly target: Mailbox;
   readonly modseq: Modseq;
 }
 
-async function copyRange(
-  tx: Transaction,
-  { args, range: [from, to], target, modseq }: RangeCopy,
-  copied: Copied,
-): Promise<void> {
-  // What is copied into its own mailbox is not copied again.
-  const isOwn = args.owner === target.owner && args.mailbox === target.id;
-  const last = isOwn ? Math.min(to, target.uidNext - 1) : to;
-  const key = [args.owner, args.mailbox, from, last];
+async function copyRanges(tx: Transaction, { args, target, modseq }: MailboxCopy): Promise<Copied> {
+  const copied: Copied = { sources: [], keywords: new Map(), bytes: 0, unseen: 0 };
+  for (const range of args.ranges) await copyRange(tx, { args, range, target, modseq }, copied);
+  return copied;
+}
+
+/** Keywords and counters of the target. */
+async function countCopied(tx: Transaction, { target, modseq }: MailboxCopy, copied: Copied): Promise<void> {
+  const { sources, keywords, bytes, unseen } = copied;
+  await registerKeywords(tx, { owner: target.owner, mailbox: target.id }, [...keywords.values()]);
+  await tx.run(
+    `UPDATE mailbox SET uidnext = ?, modseq = ?, messages = messages + ?, unseen = unseen + ?, bytes = bytes + ?
+     WHERE account = ? AND id = ?`,
+    target.uidNext + sources.length,
+    modseq,
+    sources.length,
+    unseen,
+    bytes,
+    target.owner,
+    target.id,
+  );
+  tx.afterCommit({ kind: 'account', account: target.owner });
+}
+
+/** One more for each of the new rows, which begin at the target's next UID. */
+async function addReferencesOf(tx: Transaction, target: Mailbox, count: number): Promise<void> {
+  await tx.run(
+    `UPDATE message SET refs = refs + copied.count FROM
+       (SELECT message, count(*) AS count FROM mailbox_message
+        WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? GROUP BY message) AS copied
+     WHERE message.id = copied.message`,
+    target.owner,
+    target.id,
+    target.uidNext,
+    target.uidNext + count - 1,
+  );
+}
+
+/** The old references go, with a trace; the copies that they meant stay, since the new ones mean them. */
+async function removeMoved(tx: Transaction, { args, target, modseq }: MailboxCopy, moved: Copied): Promise<void> {
+  for (const range of args.ranges) {
+    const key = [args.owner, args.mailbox, ...sourceRange(args, range, target)];
+    await tx.run(
+      `INSERT INTO vanished (account, mailbox, modseq, uid)
+       SELECT account, mailbox, ?, uid FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?`,
+      modseq,
+      ...key,
+    );
+    await tx.run('DELETE FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?', ...key);
+  }
+  await tx.run(
+    `UPDATE mailbox SET modseq = ?, messages = messages - ?, unseen = unseen - ?, bytes = bytes - ?
+     WHERE account = ? AND id = ?`,
+    modseq,
+    moved.sources.length,
+    moved.unseen,
+    moved.bytes,
+    args.owner,
+    args.mailbox,
+  );
+  tx.afterCommit({ kind: 'account', account: args.owner });
+}
+
+/** What is copied into its own mailbox is not copied again. */
+function sourceRange(source: MailboxKey, [from, to]: UidRange, target: Mailbox): UidRange {
+  const isOwn = source.owner === target.owner && source.mailbox === target.id;
+  return [from, isOwn ? idOf(Math.min(to, target.uidNext - 1)) : to];
+}
+
+interface RangeCopy extends MailboxCopy {
+  readonly range: UidRange;
+}
+
+async function copyRange(tx: Transaction, { args, range, target, modseq }: RangeCopy, copied: Copied): Promise<void> {
+  const key = [args.owner, args.mailbox, ...sourceRange(args, range, target)];
   const firstUid = target.uidNext + copied.sources.length;
   const rows = await tx.arrays(
     `SELECT uid, flags, keywords, size FROM mailbox_message
@@ -92,16 +165,6 @@ async function copyRange(
     firstUid,
     modseq,
     ...key,
-  );
-  await tx.run(
-    `UPDATE message SET refs = refs + copied.count FROM
-       (SELECT message, count(*) AS count FROM mailbox_message
-        WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? GROUP BY message) AS copied
-     WHERE message.id = copied.message`,
-    target.owner,
-    target.id,
-    firstUid,
-    target.uidNext + copied.sources.length - 1,
   );
 }
 

@@ -12,7 +12,7 @@ import { ensureAccount, INBOX } from './accounts.ts';
 import { Blobs } from './blobs.ts';
 import { checkStore } from './check.ts';
 import { closeSegment, openSegment } from './collect.ts';
-import { copy } from './copy.ts';
+import { copy, move } from './copy.ts';
 import { append, deliverToMailboxes, insertMessage } from './deliver.ts';
 import { expunge } from './expunge.ts';
 import type { FlagChange, FlagSet } from './flags.ts';
@@ -164,6 +164,8 @@ export async function openTestBox(messages: number) {
       writer.execute(expunge, { ...inbox, ranges: ranges?.map(([from, to]) => uidRange(from, to)), deletedOnly }),
     copy: (ranges: Ranges, target: string) =>
       writer.execute(copy, { ...inbox, ranges: ranges.map(([from, to]) => uidRange(from, to)), target }),
+    move: (ranges: Ranges, target: string) =>
+      writer.execute(move, { ...inbox, ranges: ranges.map(([from, to]) => uidRange(from, to)), target }),
     /** Fails when the store is not as it should be. */
     async close() {
       const problems = await store.problems();

@@ -116,7 +116,7 @@ const imapSeeds = [
   'a SEARCH CHARSET UTF-8 OR (SEEN NOT DELETED) (SINCE 1-Jan-2020 TEXT {3+}\r\nabc) UID 1:5,7,*\r\nb IDLE\r\nDONE\r\n',
   'a APPEND INBOX (\\Seen k) " 1-Jan-2020 00:00:00 +0000" {30+}\r\nSubject: x\r\n\r\n012345678901234\r\nb EXPUNGE\r\n',
   'a CREATE "A/&AOQ-"\r\nb RENAME "A" "B/C"\r\nc SUBSCRIBE B\r\nd LSUB "" %\r\ne DELETE B\r\nf STATUS INBOX (MESSAGES UIDNEXT)\r\n',
-  'a UID STORE 1:* +FLAGS.SILENT (\\Deleted $Junk)\r\nb UID COPY 1:* INBOX\r\nc UID EXPUNGE 1:3\r\nd NOOP\r\ne CHECK\r\n',
+  'a UID STORE 1:* +FLAGS.SILENT (\\Deleted $Junk)\r\nb UID COPY 1:* INBOX\r\nc UID MOVE 2:3 INBOX\r\nc UID EXPUNGE 1:3\r\nd NOOP\r\ne CHECK\r\n',
 ];
 const popSeeds = [
   `CAPA\r\nUSER mallory@acme.example\r\nPASS ${PASSWORD}\r\nSTAT\r\nLIST\r\nUIDL 1\r\nRETR 1\r\nQUIT\r\n`,

@@ -1,5 +1,5 @@
 // What we can do, in one table: CAPABILITY, the greeting and the reply to a login are printed from it.
-// RFC 3501 §6.1.1, RFC 2177, RFC 2971, RFC 4315, RFC 4959, RFC 5161, RFC 6154, RFC 7888
+// RFC 3501 §6.1.1, RFC 2177, RFC 2971, RFC 4315, RFC 4959, RFC 5161, RFC 6154, RFC 6851, RFC 7888
 
 export interface CapabilityView {
   readonly authenticated: boolean;
@@ -30,7 +30,7 @@ const always: readonly (string | Offer)[] = [
 ];
 
 /** After it, a line each in the order in which they are printed. */
-const behindLogin: readonly string[] = ['IDLE', 'UIDPLUS', 'SPECIAL-USE'];
+const behindLogin: readonly string[] = ['IDLE', 'UIDPLUS', 'SPECIAL-USE', 'MOVE'];
 
 /** There are few different ones, and each session needs two or three: made once. */
 const texts = new Map<string, string>();

@@ -17,6 +17,7 @@ import { list } from './commands/list.ts';
 import { login } from './commands/login.ts';
 import { logout } from './commands/logout.ts';
 import { lsub } from './commands/lsub.ts';
+import { move } from './commands/move.ts';
 import { noop } from './commands/noop.ts';
 import { rename } from './commands/rename.ts';
 import { search } from './commands/search.ts';
@@ -55,7 +56,8 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['FETCH', entry(fetch)],
   ['STORE', entry(store)],
   ['COPY', entry(copy)],
+  ['MOVE', entry(move)],
 ]);
 
-/** Those that may stand behind UID. RFC 3501 §6.4.8, RFC 4315 §2.1 */
-export const uidCommands: ReadonlySet<string> = new Set(['SEARCH', 'FETCH', 'STORE', 'COPY', 'EXPUNGE']);
+/** Those that may stand behind UID. RFC 3501 §6.4.8, RFC 4315 §2.1, RFC 6851 §3 */
+export const uidCommands: ReadonlySet<string> = new Set(['SEARCH', 'FETCH', 'STORE', 'COPY', 'MOVE', 'EXPUNGE']);

@@ -24,7 +24,7 @@ type Step = { readonly session: number } & (
     }
   | { readonly kind: 'fetch'; readonly byUid: boolean; readonly at: number; readonly count: number }
   | { readonly kind: 'search'; readonly byUid: boolean; readonly flag: string }
-  | { readonly kind: 'copy'; readonly at: number; readonly count: number }
+  | { readonly kind: 'copy' | 'move'; readonly at: number; readonly count: number }
   | { readonly kind: 'uid-expunge'; readonly at: number; readonly count: number }
   | { readonly kind: 'expunge' | 'noop' | 'close' | 'idle' }
 );
@@ -252,6 +252,16 @@ async function run(step: Step, client: Client, model: Model): Promise<void> {
       await client.command(`COPY ${set} INBOX`, 'anything');
       return;
     }
+    case 'move': {
+      for (const uid of meant) {
+        const message = model.find(uid);
+        if (message === undefined) continue;
+        model.messages.splice(model.messages.indexOf(message), 1);
+        model.add(message.flags);
+      }
+      await client.command(`MOVE ${set} INBOX`, 'anything');
+      return;
+    }
     case 'uid-expunge':
       model.expunge(new Set(meant));
       await client.command(`UID EXPUNGE ${meant.join(',')}`, 'anything');
@@ -304,7 +314,7 @@ const steps = fc.oneof(
       flag: fc.constantFrom(...FLAGS),
     }),
   },
-  { weight: 1, arbitrary: fc.record({ session, kind: fc.constant('copy' as const), ...position }) },
+  { weight: 2, arbitrary: fc.record({ session, kind: fc.constantFrom('copy', 'move'), ...position }) },
   { weight: 1, arbitrary: fc.record({ session, kind: fc.constant('uid-expunge' as const), ...position }) },
   {
     weight: 4,

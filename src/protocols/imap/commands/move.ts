@@ -1,0 +1,21 @@
+// MOVE and UID MOVE: one transaction, and the client hears of the new UIDs before the old messages go. RFC 6851 §3
+
+import { move as moveMessages } from '../../../store/copy.ts';
+import { type CopyCommand, parseCopy } from '../../../wire/imap/commands/copy.ts';
+import { encodeUntagged } from '../../../wire/imap/responses/status.ts';
+import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { ok } from '../reply.ts';
+import { transfer } from './copy.ts';
+
+export const move: CommandDefinition<CopyCommand<'MOVE'>> = {
+  states: SELECTED,
+  parse: parseCopy('MOVE'),
+  async run(command, session) {
+    // One that was opened read-only refuses.
+    void session.writableMailbox;
+    const copyUid = await transfer(session, command, moveMessages);
+    if (copyUid === undefined) return ok('MOVE completed, no message is there');
+    session.write(encodeUntagged('OK', 'Moved', copyUid));
+    return ok('MOVE completed');
+  },
+};
