@@ -552,6 +552,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'tls.handshake': 'a client asked for STARTTLS and made no handshake: the connection was closed',
   'tls.refuse': 'files of a certificate are not used, and why; said once as long as it lasts',
   'tls.serve': 'a certificate that is served after a change; `until` is its end',
+  'upkeep.fail': 'a slice of work that no client waits for has failed; it comes again in a minute',
   'transfer.begin': 'the queue could not begin, because the writer takes nothing now; it comes again',
   'transfer.defer': 'a row could not be digested; it waits',
   'transfer.deliver': 'an attempt at another host: its outcome, or a bug',

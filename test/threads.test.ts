@@ -17,7 +17,7 @@ import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { RemoteHost } from '../src/estate/remote-host.ts';
 import { addDomain, addUser, administrator, type Person } from './support/directory.ts';
 import { DnsTestServer } from './support/dns-server.ts';
-import { httpPage } from './support/metrics.ts';
+import { httpPage, metricsText } from './support/metrics.ts';
 import { peer } from './support/peers.ts';
 import { startWaypost, type Waypost } from './support/server.ts';
 import { LETHAL } from './support/thread-faults.ts';
@@ -217,8 +217,11 @@ describe('a thread that dies', { skip: dig.skip || swaks.skip }, () => {
     const running = new Load(world);
     try {
       await running.servedAgain();
+      // It begins behind the start.
+      const answers = async () => /delay_p99_seconds\{thread="upkeep"\}/.test(await metricsText(world.server));
+      await until('the upkeep thread', answers);
       for (let round = 1; round <= 3; round++)
-        for (const thread of ['protocol-1', 'protocol-2', 'dns', 'transfer', 'publisher']) {
+        for (const thread of ['protocol-1', 'protocol-2', 'dns', 'transfer', 'publisher', 'upkeep']) {
           world.server.fault({ fault: 'end', thread });
           await until(`the end of ${thread}`, () => replaced(world, thread) === round);
           await running.servedAgain();
@@ -250,7 +253,7 @@ describe('a thread that dies', { skip: dig.skip || swaks.skip }, () => {
       assert.equal(line.match(/"thread":/g)?.length, 1, line);
       const { thread, ended } = JSON.parse(line);
       assert.equal(thread, 'main');
-      assert.match(ended, /^(dns|transfer|publisher|protocol-\d)$/);
+      assert.match(ended, /^(dns|transfer|publisher|upkeep|protocol-\d)$/);
     }
   });
 

@@ -3,6 +3,7 @@
 import { rmSync } from 'node:fs';
 import type { ArrivalStep } from '../provisioning/arrival/arrivals.ts';
 import { administratorOperations, serveAdmin } from './admin.ts';
+import { beginUpkeep } from './begin-upkeep.ts';
 import type { Configuration } from './configuration.ts';
 import { keepHouse } from './housekeeping.ts';
 import { keepOwnHost } from './keep-host.ts';
@@ -59,6 +60,7 @@ export async function start(
   // Other name servers are the provider's to tell.
   if (replica === undefined) threads.publisher.stand({ kind: 'begin', ownDns: doors.ownDns });
   const endHousekeeping = keepHouse(main);
+  const leaveUpkeep = beginUpkeep(main, fatal);
   const endVerifying = verifyDaily(main);
   // What is the directory's own to do is done where it is.
   if (replica === undefined) {
@@ -85,6 +87,7 @@ export async function start(
     async stop() {
       endHostLooks();
       endHousekeeping();
+      leaveUpkeep();
       endVerifying();
       zoneSources.end();
       directory.end();

@@ -20,6 +20,7 @@ const VICTIMS: readonly Victim[] = [
   { server: 'mx1', thread: 'directory', isEarly: true },
   { server: 'mx1', thread: 'dns' },
   { server: 'mx1', thread: 'publisher', isEarly: true },
+  { server: 'mx2', thread: 'upkeep' },
   { server: 'mx2', thread: 'transfer' },
   { server: 'mx2', thread: 'publisher' },
 ];

@@ -1,0 +1,13 @@
+// What the upkeep thread does, a line a task: each is made of the thread's parts, and works in slices.
+
+import type { UpkeepTask } from '../base/upkeep.ts';
+import type { ThreadParts } from './threads/parts.ts';
+
+export interface UpkeepParts extends ThreadParts {
+  /** Number of the thread in shared memory. */
+  readonly thread: number;
+  /** Reports to the main thread, which ends the process. */
+  readonly fatal: (error: Error) => void;
+}
+
+export const upkeepTasks: readonly ((parts: UpkeepParts) => UpkeepTask)[] = [];
