@@ -1,8 +1,8 @@
 // The counters of a mailbox, all of one state. RFC 3501 §6.3.10
 
-import { type AccountId, idOf, type Uid } from '../base/ids.ts';
+import { idOf, type Uid } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
-import { findMailbox, type Mailbox } from './mailboxes.ts';
+import { findMailbox, type Mailbox, type MailboxName } from './mailboxes.ts';
 import { PAGE_ROWS, uidsAfter } from './messages.ts';
 
 export interface MailboxCounters {
@@ -14,8 +14,7 @@ export interface MailboxCounters {
 /** Undefined when there is no mailbox of this name. `withUnclaimed` walks over the messages that it counts. */
 export function readCounters(
   reader: Reader,
-  owner: AccountId,
-  name: string,
+  { owner, name }: MailboxName,
   withUnclaimed: boolean,
 ): MailboxCounters | undefined {
   return reader.snapshot(() => {

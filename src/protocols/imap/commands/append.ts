@@ -5,24 +5,25 @@ import { Failure } from '../../../base/failure.ts';
 import { append as appendMessage } from '../../../store/deliver.ts';
 import { checkKeywords } from '../../../store/flags.ts';
 import { Intake, type TakenMessage } from '../../../store/intake.ts';
-import { canonicalMailboxName, findMailbox } from '../../../store/mailboxes.ts';
+import type { MailboxName } from '../../../store/mailboxes.ts';
 import { hasRoom } from '../../../store/quota.ts';
 import { type AppendCommand, parseAppend } from '../../../wire/imap/commands/append.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
+import { findNamed, namedPlace } from '../named-mailbox.ts';
 import { ok, type TaggedResponse } from '../reply.ts';
 
 export const append: CommandDefinition<AppendCommand> = {
   states: LOGGED_IN,
   parse: parseAppend,
   async run(command, session) {
-    const { announced, door, owner } = session;
+    const { announced, door } = session;
     if (announced === undefined) throw new Failure('syntax', 'The message must be a literal');
-    const mailbox = canonicalMailboxName(command.mailbox);
+    const { owner, name } = namedPlace(session, command.mailbox);
     // Before the client has sent it all in vain; decided again in the operation.
-    if (findMailbox(door.reader, owner, mailbox)?.selectable !== true) throw noMailbox();
+    if (findNamed(session, command.mailbox)?.selectable !== true) throw noMailbox();
     checkKeywords(command.flags.keywords);
     const { quota } = session;
     if (quota !== undefined && !hasRoom(door.reader, owner, quota, { octets: announced.sizeBytes, messages: 1 }))
@@ -40,7 +41,7 @@ export const append: CommandDefinition<AppendCommand> = {
       if (!isWhole) intake.abandon();
     }
     if (!isWhole) return undefined;
-    return store(session, command, mailbox, await intake.finish(door.clock.now(), 'any'));
+    return store(session, command, { owner, name }, await intake.finish(door.clock.now(), 'any'));
   },
 };
 
@@ -68,15 +69,15 @@ async function take(session: ImapConversation, intake: Intake): Promise<boolean>
 async function store(
   session: ImapConversation,
   { flags, internalDate }: AppendCommand,
-  mailbox: string,
+  { owner, name }: MailboxName,
   { row, pending }: TakenMessage,
 ): Promise<TaggedResponse> {
   try {
     const { uidValidity, uid } = await session.door.writer.execute(
       appendMessage,
       {
-        owner: session.owner,
-        mailbox,
+        owner,
+        mailbox: name,
         message: row,
         flags: flagSet(flags),
         internalDate: internalDate ?? row.received,

@@ -2,13 +2,13 @@
 
 import { Failure } from '../../../base/failure.ts';
 import { copy as copyMessages, type move } from '../../../store/copy.ts';
-import { canonicalMailboxName } from '../../../store/mailboxes.ts';
 import { type CopyCommand, parseCopy } from '../../../wire/imap/commands/copy.ts';
 import { encodeUidSet } from '../../../wire/imap/responses/mailbox.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { countPositions } from '../mailbox-view.ts';
+import { namedPlace } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 import { noMailbox } from './append.ts';
 
@@ -32,7 +32,7 @@ export async function transfer(
   const [ranges = []] = view.uidSlices(positions, countPositions(positions));
   const quota = session.quota === undefined ? {} : { quota: session.quota };
   const { uidValidity, sources, firstUid } = await session.door.writer
-    .execute(how, { ...access, ...quota, ranges, target: canonicalMailboxName(mailbox) })
+    .execute(how, { ...access, ...quota, ranges, target: namedPlace(session, mailbox).name })
     .catch((error) => {
       throw error instanceof Failure && error.kind === 'not-found' ? noMailbox() : error;
     });

@@ -1,11 +1,12 @@
 // LSUB. RFC 3501 §6.3.9: subscribed names, whether or not a mailbox is there; with `%` also the levels above them.
 
-import { findMailbox, listSubscriptions, SEPARATOR } from '../../../store/mailboxes.ts';
+import { listSubscriptions, SEPARATOR } from '../../../store/mailboxes.ts';
 import { type ListCommand, parseList } from '../../../wire/imap/commands/list.ts';
 import { encodeMailboxName } from '../../../wire/imap/mailbox-name.ts';
 import { encodeList } from '../../../wire/imap/responses/mailbox.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ListPattern } from '../list-pattern.ts';
+import { findNamed } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 
 export const lsub: CommandDefinition<ListCommand> = {
@@ -18,7 +19,7 @@ export const lsub: CommandDefinition<ListCommand> = {
     for (const name of listSubscriptions(reader, session.reader)) {
       await session.breathe();
       if (wanted.matches(encodeMailboxName(name))) {
-        const isThere = findMailbox(reader, session.owner, name)?.selectable === true;
+        const isThere = findNamed(session, name)?.selectable === true;
         found.set(name, isThere ? [] : ['\\Noselect']);
       } else if (pattern.endsWith('%')) {
         const above = levelAbove(name, wanted);

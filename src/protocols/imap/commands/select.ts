@@ -1,11 +1,12 @@
 // SELECT and EXAMINE. RFC 3501 §6.3.1, §6.3.2
 
 import { Failure } from '../../../base/failure.ts';
-import { canonicalMailboxName, findMailbox, type Mailbox } from '../../../store/mailboxes.ts';
+import type { Mailbox } from '../../../store/mailboxes.ts';
 import { firstUnseen } from '../../../store/messages.ts';
 import { type MailboxCommand, parseMailbox } from '../../../wire/imap/commands/mailbox.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
+import { findNamed } from '../named-mailbox.ts';
 import { ok, type TaggedResponse } from '../reply.ts';
 import { SelectedMailbox } from '../selected.ts';
 
@@ -27,7 +28,7 @@ export const examine: CommandDefinition<MailboxCommand<'EXAMINE'>> = {
 async function open(session: ImapConversation, name: string, readOnly: boolean): Promise<TaggedResponse> {
   // Whatever comes of it, the old mailbox is no longer selected.
   session.open(undefined);
-  const row = findMailbox(session.door.reader, session.owner, canonicalMailboxName(name));
+  const row = findNamed(session, name);
   if (row === undefined) throw gone();
   if (!row.selectable) throw new Failure('invalid', 'There is no mailbox behind this name');
   const { reader, writer, clock } = session.door;

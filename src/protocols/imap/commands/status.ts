@@ -2,11 +2,12 @@
 
 import { Failure } from '../../../base/failure.ts';
 import { type MailboxCounters, readCounters } from '../../../store/counters.ts';
-import { canonicalMailboxName, type Mailbox } from '../../../store/mailboxes.ts';
+import type { Mailbox } from '../../../store/mailboxes.ts';
 import { parseStatus, type StatusCommand, type StatusItem } from '../../../wire/imap/commands/status.ts';
 import { encodeStatus } from '../../../wire/imap/responses/mailbox.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
+import { namedPlace } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 
 export const status: CommandDefinition<StatusCommand> = {
@@ -14,7 +15,8 @@ export const status: CommandDefinition<StatusCommand> = {
   parse: parseStatus,
   run({ mailbox: name, items }, session) {
     const { reader } = session.door;
-    const counters = readCounters(reader, session.owner, canonicalMailboxName(name), items.includes('RECENT'));
+    const place = namedPlace(session, name);
+    const counters = readCounters(reader, place, items.includes('RECENT'));
     if (counters === undefined || !counters.mailbox.selectable) throw new Failure('not-found', 'No such mailbox');
     const values = items.map((item) => [item, counterOf(item, counters, session)] as const);
     session.write(encodeStatus(counters.mailbox.name, values));
