@@ -10,12 +10,12 @@ import type { Uid } from '../../base/ids.ts';
 import { dayNumber, parseMailDate } from '../../message/date.ts';
 import { decodeHeader } from '../../message/header-values.ts';
 import type { Blobs } from '../../store/blobs.ts';
+import { fold, MessageText } from '../../store/message-text.ts';
 import type { MailboxMessage, MessageFlags } from '../../store/messages.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
 import { type NumberRange, type NumberSet, resolveRanges } from '../../wire/imap/values.ts';
 import { flagBits } from './flag-set.ts';
 import { type PositionRange, rangesHold } from './mailbox-view.ts';
-import { fold, MessageText } from './message-text.ts';
 import type { SelectedMailbox } from './selected.ts';
 
 /** What must be read of each message before the keys can be looked at. */

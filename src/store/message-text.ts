@@ -1,21 +1,22 @@
 // The text of one message for SEARCH: header values and text parts, decoded, without regard to case.
 //
 // In      a message's row and bytes, all texts that are looked for
-// Out     whether header or body hold one. BODY is the text of text parts; TEXT is that and all header fields, of the
+// Out     whether header or body hold one; or all of the text that any key can look at, for the index. BODY is the text of text parts; TEXT is that and all header fields, of the
 //         message, its parts and the messages in it, as they stand and decoded. A key for an address field also looks at
 //         the addresses as they are parsed, `mailbox@host`: comments and white space may stand between
-// Limits  HEADER_BYTES of a header, PART_BYTES of each text part, MESSAGE_BYTES of them together; attachments are no text
+// Limits  HEADER_BYTES of a header, PART_BYTES of each text part, MESSAGE_BYTES of them together; attachments are no text.
+//         Of more than PART_BYTES a search sees what depends on its keys: such a message has no whole text
 // RFC 3501 §6.4.4 BODY, TEXT, HEADER; RFC 2045, RFC 2047
 
-import { Failure } from '../../base/failure.ts';
-import { parseAddressList } from '../../message/addresses.ts';
-import { decodeExtended, decodeRaw, decodeWords, eachDecodedText } from '../../message/decode.ts';
-import { fieldValue, type Header, parseHeader } from '../../message/header.ts';
-import { findParameter, type Parameters } from '../../message/parameters.ts';
-import type { Part } from '../../message/part.ts';
-import { decodeStructure } from '../../message/structure.ts';
-import type { Blobs } from '../../store/blobs.ts';
-import type { MessageRow } from '../../store/messages.ts';
+import { Failure } from '../base/failure.ts';
+import { parseAddressList } from '../message/addresses.ts';
+import { decodeExtended, decodeRaw, decodeWords, eachDecodedText } from '../message/decode.ts';
+import { fieldValue, type Header, parseHeader } from '../message/header.ts';
+import { findParameter, type Parameters } from '../message/parameters.ts';
+import type { Part } from '../message/part.ts';
+import { decodeStructure } from '../message/structure.ts';
+import type { Blobs } from './blobs.ts';
+import type { MessageRow } from './messages.ts';
 
 const PART_BYTES = 4 * 1024 * 1024;
 const MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -32,6 +33,21 @@ interface Found {
   readonly text: Set<string>;
 }
 
+/** A header, or a piece of a text part; `begins` is that part's first. */
+interface TextPiece {
+  readonly kind: 'header' | 'body';
+  readonly text: string;
+  readonly begins: boolean;
+}
+
+/** What the index is made of. */
+export interface WholeText {
+  /** Of the message and of its parts, with addresses as they are parsed. */
+  readonly header: string;
+  /** Of all text parts. */
+  readonly body: string;
+}
+
 export class MessageText {
   readonly #row: MessageRow;
   readonly #blobs: Blobs;
@@ -40,6 +56,7 @@ export class MessageText {
   readonly #structure: Part;
   #header: Header | undefined;
   #found: Found | undefined;
+  #isGone = false;
 
   constructor(
     row: MessageRow,
@@ -88,8 +105,58 @@ export class MessageText {
     try {
       return await this.#blobs.read(this.#row.blob, start, Math.min(PART_BYTES, end - start));
     } catch (error) {
-      if (error instanceof Failure && error.kind === 'not-found') return Buffer.alloc(0);
-      throw error;
+      if (!(error instanceof Failure && error.kind === 'not-found')) throw error;
+      this.#isGone = true;
+      return Buffer.alloc(0);
+    }
+  }
+
+  /**
+   * All that any key can find a text in, folded as the keys' texts are: whatever is part of a value, a header or a body is
+   * part of this. Undefined where there is more than a search reads, and of a message whose bytes are gone.
+   */
+  async whole(): Promise<WholeText | undefined> {
+    if (textBytes(this.#structure) > PART_BYTES) return undefined;
+    const own = await this.#readHeader();
+    let header = fold(partHeaderText(this.#structure, own));
+    for (const field of own.fields) {
+      if (!ADDRESS_FIELDS.has(field.name)) continue;
+      for (const address of fold(addressesText(fieldValue(own, field))).split('\n'))
+        if (!header.includes(address)) header += `${address}\n`;
+    }
+    let body = '';
+    for await (const { kind, text, begins } of this.#texts(() => true)) {
+      if (kind === 'header') header += text;
+      else body += begins ? `\n${text}` : text;
+    }
+    return this.#isGone ? undefined : { header, body };
+  }
+
+  /** Headers of the parts, while they are asked for, and text parts piece by piece, folded. Never the message's own header. */
+  async *#texts(wantsHeaders: () => boolean): AsyncGenerator<TextPiece> {
+    let leftBytes = MESSAGE_BYTES;
+    for (const part of allParts(this.#structure)) {
+      if (leftBytes <= 0) return;
+      const isText = part.type === 'text';
+      const readsHeader = part !== this.#structure && wantsHeaders();
+      const start = readsHeader ? part.headerStart : part.bodyStart;
+      const end = isText ? part.bodyEnd : readsHeader ? part.bodyStart : start;
+      const bytes = await this.#read(start, Math.min(end, start + leftBytes));
+      leftBytes -= bytes.length;
+      if (readsHeader) {
+        const header = parseHeader(bytes.subarray(0, part.bodyStart - start));
+        yield { kind: 'header', text: fold(partHeaderText(part, header)), begins: true };
+      }
+      if (!isText) continue;
+      let begins = true;
+      const charset = findParameter(part.parameters, 'charset') ?? '';
+      for (const piece of eachDecodedText(bytes.subarray(part.bodyStart - start), part.encoding, charset)) {
+        if (piece !== '') {
+          yield { kind: 'body', text: fold(piece), begins };
+          begins = false;
+        }
+        await this.#breathe();
+      }
     }
   }
 
@@ -108,31 +175,19 @@ export class MessageText {
         open[kind].delete(needle);
       }
     };
+    if (isOver()) return found;
     const overlap = Math.max(0, ...[...open.body, ...open.text].map((needle) => needle.length - 1));
-    let leftBytes = MESSAGE_BYTES;
-    for (const part of allParts(this.#structure)) {
-      if (isOver() || leftBytes <= 0) break;
-      const isText = part.type === 'text';
-      // The message's own header is looked at by itself, and only TEXT asks for those of its parts.
-      const readsHeader = part !== this.#structure && open.text.size > 0;
-      const start = readsHeader ? part.headerStart : part.bodyStart;
-      const end = isText ? part.bodyEnd : readsHeader ? part.bodyStart : start;
-      const bytes = await this.#read(start, Math.min(end, start + leftBytes));
-      leftBytes -= bytes.length;
-      if (readsHeader) look(fold(partHeaderText(part, parseHeader(bytes.subarray(0, part.bodyStart - start)))), 'text');
-      if (!isText) continue;
-      let before = '';
-      const charset = findParameter(part.parameters, 'charset') ?? '';
-      for (const piece of eachDecodedText(bytes.subarray(part.bodyStart - start), part.encoding, charset)) {
-        if (piece !== '') {
-          const text = before + fold(piece);
-          look(text, 'body');
-          look(text, 'text');
-          if (isOver()) return found;
-          before = overlap === 0 ? '' : text.slice(-overlap);
-        }
-        await this.#breathe();
+    let before = '';
+    // Only TEXT asks for the headers of parts.
+    for await (const { kind, text, begins } of this.#texts(() => open.text.size > 0)) {
+      if (kind === 'header') look(text, 'text');
+      else {
+        const all = begins ? text : before + text;
+        look(all, 'body');
+        look(all, 'text');
+        before = overlap === 0 ? '' : all.slice(-overlap);
       }
+      if (isOver()) break;
     }
     return found;
   }
@@ -140,6 +195,14 @@ export class MessageText {
 
 function without(all: ReadonlySet<string>, some: ReadonlySet<string>): Set<string> {
   return new Set([...all].filter((one) => !some.has(one)));
+}
+
+/** Bytes of all that is text to us. */
+function textBytes(structure: Part): number {
+  let bytes = 0;
+  for (const part of allParts(structure))
+    bytes += (part.type === 'text' ? part.bodyEnd : part.bodyStart) - part.headerStart;
+  return bytes;
 }
 
 /** In the order of the message. */
