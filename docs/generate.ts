@@ -151,6 +151,10 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'path',
     'Where local programs hand in mail. One outside the data directory is made for all users of the machine, with mode 1733.',
   ],
+  'store.first-folders': [
+    'list of names',
+    'Folders that an account with nothing but INBOX gets at its first IMAP login, once, subscribed; `[]`: none.',
+  ],
   'queue.retry': ['list of times', 'Waits after the first, second, ... attempt; the last one repeats.'],
   'queue.delay': [
     'time',
@@ -180,7 +184,7 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
 
 /** Key -> its default, as one would write it. */
 function defaults(): Readonly<Record<string, string>> {
-  const { listen, portOffset, log, auth, dns, suffixes, audit, sync, file, queue, quota, limits } = configure(
+  const { listen, portOffset, log, auth, dns, suffixes, audit, sync, file, store, queue, quota, limits } = configure(
     undefined,
     'waypost.toml',
     {
@@ -224,6 +228,7 @@ function defaults(): Readonly<Record<string, string>> {
     'file.folder': '`files` in the data directory',
     'file.max': text(`${file.maxBytes / 1024 ** 3}GiB`),
     'submit.folder': '`submit` in the data directory',
+    'store.first-folders': text(store.firstFolders),
     'queue.retry': text(queue.retryMs.map(time)),
     'queue.delay': text(time(queue.delaysMs[0]!)),
     'queue.expire': text(time(queue.expireMs)),
@@ -505,6 +510,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'http.submit': 'a message was accepted over HTTP',
   'imap.bug': 'a command ended with an error that is a bug',
   'imap.failure': 'a command failed for a reason of ours',
+  'imap.first-folders': 'an account could not be given its first folders; it is tried again at the next login',
   'imap.login': 'a login',
   'ldap.bind': 'a bind was refused',
   'ldap.local': 'the Unix socket of LDAP could not be bound: nothing else is missing',

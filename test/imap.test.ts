@@ -5,10 +5,12 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { ImapFlow } from 'imapflow';
 import { ImapClient } from '../src/demo/clients/imap-client.ts';
+import { LineConnection } from '../src/demo/clients/line-connection.ts';
 import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { type Person, populate } from './support/directory.ts';
 import { peer } from './support/peers.ts';
@@ -18,6 +20,9 @@ const python = peer('python3');
 const curl = peer('curl');
 const mbsync = peer('mbsync');
 
+/** What an account gets at its first login. */
+const FIRST_FOLDERS = ['Archive', 'Drafts', 'Junk', 'Sent', 'Trash'];
+
 const PLAIN = 'From: carol@remote.example\r\nSubject: plain\r\n\r\nText.\r\n';
 const OCTETS = `Subject: octets\r\n\r\n${String.fromCharCode(...Array.from({ length: 127 }, (_, i) => 129 + i))}\r\n`;
 const LARGE = `Subject: large\r\n\r\n${'A line of a large message, again and again.\r\n'.repeat(70_000)}`;
@@ -26,7 +31,7 @@ let estate: TestEstate;
 let people: Person[];
 before(async () => {
   estate = await createTestEstate();
-  people = await populate(estate, 'acme.example', ['ann', 'ben', 'cid', 'dora']);
+  people = await populate(estate, 'acme.example', ['ann', 'ben', 'cid', 'dora', 'eve']);
 });
 after(() => estate?.close());
 
@@ -75,7 +80,12 @@ test('imaplib: append, read byte for byte, flags, search, folders, expunge', { s
   assert.deepEqual(seen.messages, [PLAIN, OCTETS, LARGE, 'Subject: x\r\n\r\n\xff\r\n']);
   assert.match(seen.flags, /^1 \(FLAGS \(\\Seen( \\Recent)?\)\)$/);
   assert.equal(seen.search, '4');
-  assert.deepEqual(seen.folders, ['() "/" Folder', '() "/" Folder/Sub', '() "/" INBOX']);
+  assert.deepEqual(seen.folders, [
+    '() "/" Folder',
+    '() "/" Folder/Sub',
+    '() "/" INBOX',
+    ...FIRST_FOLDERS.map((name) => `(\\${name}) "/" ${name}`),
+  ]);
   assert.equal(seen.expunge, '1');
   assert.match(seen.status, /Folder\/Sub \(MESSAGES 1 UNSEEN 0\)/);
 });
@@ -95,12 +105,10 @@ test('curl: uploads, lists, searches, reads byte for byte', { skip: curl.skip },
     assert.equal(await call('INBOX;UID=1'), OCTETS);
     assert.equal(await call('INBOX;UID=1;SECTION=TEXT'), OCTETS.slice(OCTETS.indexOf('\r\n\r\n') + 4));
     assert.equal(await call('INBOX?SUBJECT%20octets'), '* SEARCH 1\r\n');
-    assert.equal(await call(''), '* LIST () "/" INBOX\r\n');
-    await call('', '--request', 'CREATE Archive');
-    assert.equal(
-      await call('', '--login-options', 'AUTH=LOGIN'),
-      '* LIST (\\Archive) "/" Archive\r\n* LIST () "/" INBOX\r\n',
-    );
+    for (const name of FIRST_FOLDERS.slice(1)) await call('', '--request', `DELETE ${name}`);
+    const listed = '* LIST (\\Archive) "/" Archive\r\n* LIST () "/" INBOX\r\n';
+    assert.equal(await call(''), listed);
+    assert.equal(await call('', '--login-options', 'AUTH=LOGIN'), listed);
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -159,12 +167,15 @@ test('imapflow: a whole session, and changes while it idles', { timeout: 300_000
     assert.equal(found.envelope?.subject, 'large');
     assert.deepEqual([...(found.flags ?? [])].filter((flag) => flag !== '\\Recent').sort(), ['$Work', '\\Flagged']);
     assert.deepEqual(await client.search({ keyword: '$Work', larger: 1_000_000 }), [1]);
-    await client.mailboxCreate('Sent');
     const moved = await client.messageMove('1', 'Sent');
     assert.ok(moved !== false && moved.uidMap?.get(1) === 1);
     assert.deepEqual((await client.list()).map(({ path, specialUse }) => [path, specialUse]).sort(), [
+      ['Archive', '\\Archive'],
+      ['Drafts', '\\Drafts'],
       ['INBOX', '\\Inbox'],
+      ['Junk', '\\Junk'],
       ['Sent', '\\Sent'],
+      ['Trash', '\\Trash'],
     ]);
     const changed = new Promise<{ count: number }>((resolve) => client.once('exists', resolve));
     const idling = client.idle();
@@ -179,3 +190,32 @@ test('imapflow: a whole session, and changes while it idles', { timeout: 300_000
     await client.logout();
   }
 });
+
+test('POP3 logins make no folders; the first IMAP login makes and subscribes them, with what they are for', async () => {
+  const eve = people[4]!;
+  const pop3 = await LineConnection.open(estate.listeners.pop3.host, estate.listeners.pop3.port);
+  assert.match(await pop3.line(), /^\+OK/);
+  for (const line of [`USER ${eve.login}`, `PASS ${eve.password}`, 'QUIT']) {
+    pop3.write(`${line}\r\n`);
+    assert.match(await pop3.line(), /^\+OK/);
+  }
+  const database = new DatabaseSync(join(estate.data, 'store.db'), { readOnly: true, timeout: 5000 });
+  const furnished = () =>
+    database.prepare('SELECT count(DISTINCT account) AS n FROM mailbox WHERE name = ?').get('Trash')?.['n'];
+  const before = furnished();
+  const client = await ImapClient.login(estate.listeners.imap, eve.login, eve.password);
+  assert.equal(Number(furnished()), Number(before) + 1);
+  database.close();
+  const listed = async (command: string) => (await client.command(command)).untagged.map(({ text }) => text);
+  assert.deepEqual(
+    await listed('LSUB "" *'),
+    FIRST_FOLDERS.map((name) => `LSUB () "/" ${name}`),
+  );
+  const folders = FIRST_FOLDERS.map((name) => `LIST (\\${name}) "/" ${name}`);
+  assert.deepEqual(await listed('LIST "" *'), [...folders, 'LIST () "/" INBOX'].sort(byName));
+  await client.logout();
+});
+
+function byName(one: string, other: string): number {
+  return one.slice(one.lastIndexOf(' ')) < other.slice(other.lastIndexOf(' ')) ? -1 : 1;
+}

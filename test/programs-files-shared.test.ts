@@ -183,6 +183,11 @@ test('a shared mailbox gets what is sent to the group, and its members share its
   const [anns, bobs] = [await asTeam(ann), await asTeam('bob@acme.example')];
   assert.deepEqual((await subjects(bobs)).at(-1), 'to the team');
   assert.deepEqual((await subjects(anns)).at(-1), 'to the team');
+  // The first folders are for people.
+  assert.deepEqual(
+    (await anns.command('LIST "" *')).untagged.map(({ text }) => text),
+    ['LIST () "/" INBOX'],
+  );
   await bobs.command('STORE 1 +FLAGS (\\Flagged)');
   const { untagged } = await anns.command('NOOP');
   assert.match(untagged.map(({ text }) => text).join('\n'), /^1 FETCH .*\\Flagged/m);

@@ -3,21 +3,24 @@
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { createTestEstate, type TestEstate } from '../src/estate/estate.ts';
 import { waypostTarget } from './sessions/fixtures.ts';
 import { runSession, type Target } from './sessions/runner/run.ts';
 import { parseScript, WAYS } from './sessions/runner/script.ts';
+import { startWaypost, type Waypost } from './support/server.ts';
 
 const root = join(import.meta.dirname, 'sessions');
 const files = globSync('**/*.session', { cwd: root }).sort();
 
-let estate: TestEstate;
+/** Accounts have nothing but INBOX, as on the servers that the same files are run against. */
+const config = 'threads = 2\nlog = "warn"\n[queue]\nretry = ["1s"]\n[store]\nfirst-folders = []\n';
+
+let server: Waypost;
 let target: Target;
 before(async () => {
-  estate = await createTestEstate();
-  target = waypostTarget(estate);
+  server = await startWaypost({ config });
+  target = waypostTarget(server);
 });
-after(() => estate?.close());
+after(() => server?.stop());
 
 for (const folder of new Set(files.map((file) => dirname(file)))) {
   describe(folder, () => {

@@ -18,6 +18,8 @@ import type { TokenAccount } from './token-check.ts';
 /** A login to read or send mail. */
 export interface MailLogin extends Login {
   readonly caller: Caller;
+  /** `account` is the mailbox of a list, which this login reads as a member. */
+  readonly isOfList?: true;
 }
 
 type DirectoryAccount = LoginAccount & ProvableAccount;
@@ -76,7 +78,7 @@ export function loginDirectory(reader: Reader, routing: RoutingCache): LoginDire
     },
     shared(group, { quota: _, ...member }) {
       const account = sharedMailboxOf(reader, routing, { group, member: member.dn });
-      return account === undefined ? undefined : { ...member, account };
+      return account === undefined ? undefined : { ...member, account, isOfList: true };
     },
     findToken(hash) {
       const entry = entryWithToken(reader, hash);

@@ -18,6 +18,7 @@ import { normalizeDomain } from '../message/address.ts';
 import type { ProxyOptions } from '../net/proxies.ts';
 import { suffixProblem } from '../provisioning/suffixes.ts';
 import { formatHops, parseHop } from '../routing/destination.ts';
+import { newMailboxName } from '../store/mailboxes.ts';
 import { machineHostName } from './host-name.ts';
 import { tcpListeners } from './listeners.ts';
 
@@ -82,6 +83,8 @@ export interface Configuration {
   /** A user is warned whose mailbox has so much of its limit. */
   readonly quota: { readonly warnPercent: number };
   readonly submit: { readonly folder: string | undefined };
+  /** Canonical names of the folders that an account gets at its first login; empty: none. */
+  readonly store: { readonly firstFolders: readonly string[] };
   /** Networks whose peers may say at the SMTP doors for whom they speak. */
   readonly smtp: { readonly xclient: readonly string[] };
   readonly limits: Limits;
@@ -160,6 +163,21 @@ const hostName = z.string().transform((text, context) => {
   return z.NEVER;
 });
 
+/** A folder that can be made in every account. */
+const folderName = z.string().transform((text, context) => {
+  try {
+    const name = newMailboxName(text);
+    if (name !== 'INBOX') return name;
+    context.addIssue('a folder other than INBOX: each account has that');
+  } catch (error) {
+    if (!(error instanceof Failure)) throw error;
+    context.addIssue(`a name of a folder. ${error.message}`);
+  }
+  return z.NEVER;
+});
+
+const FIRST_FOLDERS = ['Drafts', 'Sent', 'Junk', 'Trash', 'Archive'];
+
 const nextHopTarget = z.string().transform((text, context) => {
   const hop = parseHop(text);
   if (hop !== undefined) return formatHops([hop]);
@@ -221,6 +239,7 @@ export const configurationSchema = z.strictObject({
   quota: z.strictObject({ warn: z.number().int().min(1).max(100).optional() }).optional(),
   file: z.strictObject({ folder: z.string().min(1).optional(), max: size.optional() }).optional(),
   submit: z.strictObject({ folder: z.string().min(1).optional() }).optional(),
+  store: z.strictObject({ 'first-folders': z.array(folderName).max(50).optional() }).optional(),
   smtp: z.strictObject({ xclient: z.array(network).max(1000).optional() }).optional(),
   limits: z
     .strictObject({
@@ -382,6 +401,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
       maxBytes: file.file?.max ?? 1024 ** 3,
     },
     submit: { folder: submitFolder === undefined ? undefined : resolve(dirname(fileName), submitFolder) },
+    store: { firstFolders: file.store?.['first-folders'] ?? FIRST_FOLDERS },
     smtp: { xclient: file.smtp?.xclient ?? [] },
     limits: limitsOf(file.limits),
     tls: {

@@ -43,6 +43,7 @@ import { closeAllSegments, closeSegment, closeSegmentsOf, collect, openSegment }
 import { copy } from '../store/copy.ts';
 import { append } from '../store/deliver.ts';
 import { expunge } from '../store/expunge.ts';
+import { makeFirstFolders } from '../store/first-folders.ts';
 import { storeFlags } from '../store/flags-change.ts';
 import {
   claimRecent,
@@ -105,6 +106,7 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     subscribe,
     unsubscribe,
     claimRecent,
+    makeFirstFolders,
     storeFlags,
     expunge,
     copy,

@@ -154,6 +154,13 @@ async function ensureParents(tx: Transaction, owner: AccountId, name: string): P
   }
 }
 
+/** Where it is not there yet, with the levels above it. */
+export async function makeMailbox(tx: Transaction, { owner, name }: MailboxName): Promise<void> {
+  if ((await tx.get(BY_NAME, owner, name)) !== undefined) return;
+  await ensureParents(tx, owner, name);
+  await createMailboxRow(tx, owner, name, createOptions(name));
+}
+
 /** What an operation has added must not be more than an account may have; else it is undone. */
 async function checkCount(tx: Transaction, owner: AccountId): Promise<void> {
   const row = await tx.get('SELECT count(*) AS n FROM mailbox WHERE account = ?', owner);

@@ -59,7 +59,7 @@ test('a store of format 1 gives the same answers, knows what is to be parsed aga
     assert.match(warnings[0]!, /^store\.header \{"message":"[^"]+","detail":"format 1: /);
     assert.deepEqual(
       { ...reader.get('SELECT * FROM account') },
-      { id: 3, tenant: 1, uuid: 'a', created: 7, next_mailbox: 4 },
+      { id: 3, tenant: 1, uuid: 'a', created: 7, next_mailbox: 4, furnished: 0 },
     );
     const account = 'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, 0, 1) RETURNING id';
     assert.equal(database.prepare(account).get(2, 'a')?.['id'], 10);

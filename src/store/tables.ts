@@ -3,7 +3,8 @@
 //   segment          a file of message bytes; `closed` when no more comes
 //   message          one copy: where its bytes lie, and what the parser of version `parser` read of it (header, structure,
 //                    bare line feeds). `refs` counts mailboxes and queue rows
-//   account          bound to a directory entry's UUID, never to its name; a UUID is unique in its tenant
+//   account          bound to a directory entry's UUID, never to its name; a UUID is unique in its tenant. `furnished` when it
+//                    has had its first folders (first-folders.ts)
 //   mailbox          INBOX is number 1; uidvalidity comes from a counter that never gives a number twice
 //   mailbox_message  a reference to a message with its own uid and flags. `flags` and `keywords` are those of the
 //                    mailbox's owner, but \Deleted, which is the folder's: an expunge removes for all readers
@@ -190,6 +191,11 @@ export const storeUnit: Unit = {
         'CREATE TABLE quota_warned (account INTEGER PRIMARY KEY, due INTEGER NOT NULL)',
         'CREATE INDEX quota_warned_due ON quota_warned (account) WHERE due = 1',
       ],
+    },
+    {
+      version: 6,
+      // See first-folders.ts.
+      statements: ['ALTER TABLE account ADD COLUMN furnished INTEGER NOT NULL DEFAULT 0'],
     },
   ],
 };

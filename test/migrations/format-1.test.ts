@@ -28,8 +28,8 @@ const program = resolve(import.meta.dirname, '../..');
 const golden = (name: string): string => readFileSync(join(made(1), name), 'utf8');
 /** Nothing answers there: what is to go to other hosts stays queued. */
 const NOWHERE = config('[127.0.0.9]:9', '[127.0.0.9]:9');
-/** Logins change no entry: none learns keys for SCRAM. */
-const UNCHANGED = `${NOWHERE}[auth]\nscram = "off"\n`;
+/** Logins change nothing: no entry learns keys for SCRAM, no account gets its first folders. */
+const UNCHANGED = `${NOWHERE}[auth]\nscram = "off"\n[store]\nfirst-folders = []\n`;
 
 /** Names as format 1 kept them, as clients wrote them, and as RFC 4514 has them. */
 const recipientNames = [

@@ -21,6 +21,8 @@ export interface AnnouncedMessage {
 export interface ImapLogin {
   readonly account: AccountId;
   readonly quota?: Quota | undefined;
+  /** The account is a list's, which a member reads. */
+  readonly isOfList?: true;
 }
 
 export interface ImapConversation extends SectionOutput {

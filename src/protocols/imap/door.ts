@@ -27,6 +27,8 @@ export interface ImapDoor {
   readonly logins: Pick<Logins, 'mechanisms' | 'login' | 'sasl'>;
   /** Calls `changed` after commits that touch this account, those of this session too; gives the way to end that. */
   readonly watch: (account: AccountId, changed: () => void) => () => void;
+  /** Makes the folders that an account gets at its first login; undefined: there is nothing to wait for. */
+  readonly makeFirstFolders: (account: AccountId) => Promise<void> | undefined;
   /** One more tagged reply, for the metrics. */
   readonly countReply: (listener: string, status: 'OK' | 'NO' | 'BAD') => void;
 }

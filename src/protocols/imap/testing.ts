@@ -83,6 +83,7 @@ export async function openTestImap(
       watchers.set(account, set.add(changed));
       return () => set.delete(changed);
     },
+    makeFirstFolders: () => undefined,
     countReply() {},
   };
   const sockets = new Set<Socket>();

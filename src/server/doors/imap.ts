@@ -5,6 +5,7 @@ import { systemClock } from '../../base/clock.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { ImapDoor } from '../../protocols/imap/door.ts';
 import type { Blobs } from '../../store/blobs.ts';
+import { FirstFolders } from '../../store/first-folders.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 
@@ -17,6 +18,10 @@ export interface ImapDoorParts extends ThreadParts {
 }
 
 export function imapDoor(parts: ImapDoorParts): ImapDoor {
+  const firstFolders = new FirstFolders(parts.configuration.store.firstFolders, {
+    reader: parts.database.reader,
+    writer: parts.writer,
+  });
   return {
     hostname: (record) => parts.tls.nameFor(record),
     tls: parts.tls,
@@ -30,6 +35,7 @@ export function imapDoor(parts: ImapDoorParts): ImapDoor {
     intakes: parts.intakes,
     logins: parts.logins,
     watch: parts.watch,
+    makeFirstFolders: (account) => firstFolders.make(account),
     countReply: (listener, status) => parts.counters.add('imap', `${listener} ${status}`),
   };
 }

@@ -1,9 +1,9 @@
 // LOGIN. RFC 3501 §6.2.3
 
 import type { StandingLogin } from '../../../auth/standing-login.ts';
-import type { AccountId } from '../../../base/ids.ts';
+import { asFailure } from '../../../base/failure.ts';
 import { type LoginCommand, parseLogin } from '../../../wire/imap/commands/login.ts';
-import type { ImapConversation } from '../conversation.ts';
+import type { ImapConversation, ImapLogin } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_OUT } from '../handler.ts';
 import { ok, type TaggedResponse } from '../reply.ts';
 
@@ -19,10 +19,18 @@ export const login: CommandDefinition<LoginCommand> = {
 };
 
 /** What LOGIN and every mechanism of AUTHENTICATE end in. */
-export function loggedIn(
-  session: ImapConversation,
-  login: StandingLogin<{ readonly account: AccountId }>,
-): TaggedResponse {
+export async function loggedIn(session: ImapConversation, login: StandingLogin<ImapLogin>): Promise<TaggedResponse> {
   session.loggedIn(login);
+  if (login.now()?.isOfList !== true) await makeFirstFolders(session);
   return ok('Logged in', session.capabilities());
+}
+
+/** Where they cannot be made, on a full disk say, mail is read all the same. */
+async function makeFirstFolders({ door, reader: account, record }: ImapConversation): Promise<void> {
+  try {
+    await door.makeFirstFolders(account);
+  } catch (error) {
+    const { message, detail = message } = asFailure(error);
+    door.log.warn('imap.first-folders', { account, peer: record.peerAddress, detail });
+  }
 }
