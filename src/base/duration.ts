@@ -1,5 +1,6 @@
 // Lengths of time in milliseconds; and a time as people write it: a number and its unit, `90d`.
 
+export const SECOND_MS = 1000;
 export const MINUTE_MS = 60_000;
 export const HOUR_MS = 60 * MINUTE_MS;
 export const DAY_MS = 24 * HOUR_MS;

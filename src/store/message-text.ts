@@ -1,4 +1,4 @@
-// The text of one message for SEARCH: header values and text parts, decoded, without regard to case.
+// The text of one message for SEARCH: header values and text parts, decoded, without regard to case (i;unicode-casemap).
 //
 // In      a message's row and bytes, all texts that are looked for
 // Out     whether header or body hold one; or all of the text that any key can look at, for the index. BODY is the text of text parts; TEXT is that and all header fields, of the
@@ -15,17 +15,13 @@ import { fieldValue, type Header, parseHeader } from '../message/header.ts';
 import { findParameter, type Parameters } from '../message/parameters.ts';
 import type { Part } from '../message/part.ts';
 import { decodeStructure } from '../message/structure.ts';
+import { fold } from '../message/unicode-casemap.ts';
 import type { Blobs } from './blobs.ts';
 import type { MessageRow } from './messages.ts';
 
 const PART_BYTES = 4 * 1024 * 1024;
 const MESSAGE_BYTES = 16 * 1024 * 1024;
 const ADDRESS_FIELDS: ReadonlySet<string> = new Set(['from', 'sender', 'reply-to', 'to', 'cc', 'bcc']);
-
-/** RFC 5051 is more than clients expect: lower case of Unicode, composed. */
-export function fold(text: string): string {
-  return text.normalize('NFC').toLowerCase();
-}
 
 /** The texts that are in BODY, and those that are in what TEXT sees beyond the message's own header. */
 interface Found {

@@ -113,7 +113,7 @@ const imapSeeds = [
   `a CAPABILITY\r\nb LOGIN {20+}\r\nmallory@acme.example ${PASSWORD}\r\nc LIST "" "*"\r\nd LOGOUT\r\n`,
   `a AUTHENTICATE PLAIN\r\n${plain}\r\nb ID ("name" "x" "version" NIL)\r\n`,
   'a SELECT INBOX\r\nb FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (TO FROM)]<0.20>)\r\nc CLOSE\r\n',
-  'a SEARCH CHARSET UTF-8 OR (SEEN NOT DELETED) (SINCE 1-Jan-2020 TEXT {3+}\r\nabc) UID 1:5,7,*\r\nb IDLE\r\nDONE\r\n',
+  'a SEARCH CHARSET UTF-8 OR (SEEN NOT DELETED) (SINCE 1-Jan-2020 TEXT {3+}\r\nabc) UID 1:5,7,*\r\nb SEARCH RETURN (SAVE MIN PARTIAL -1:-9) OLDER 5 YOUNGER 9 UID $\r\nb UID FETCH $ UID (PARTIAL 1:2)\r\nb IDLE\r\nDONE\r\n',
   'a APPEND INBOX (\\Seen k) " 1-Jan-2020 00:00:00 +0000" {30+}\r\nSubject: x\r\n\r\n012345678901234\r\nb EXPUNGE\r\n',
   'a CREATE "A/&AOQ-"\r\nb RENAME "A" "B/C"\r\nc SUBSCRIBE B\r\nd LSUB "" %\r\ne DELETE B\r\nf STATUS INBOX (MESSAGES UIDNEXT)\r\n',
   'a UID STORE 1:* +FLAGS.SILENT (\\Deleted $Junk)\r\nb UID COPY 1:* INBOX\r\nc UID MOVE 2:3 INBOX\r\nc UID EXPUNGE 1:3\r\nd NOOP\r\ne CHECK\r\n',

@@ -30,7 +30,16 @@ const always: readonly (string | Offer)[] = [
 ];
 
 /** After it, a line each in the order in which they are printed. */
-const behindLogin: readonly string[] = ['IDLE', 'UIDPLUS', 'SPECIAL-USE', 'MOVE'];
+const behindLogin: readonly string[] = [
+  'IDLE',
+  'UIDPLUS',
+  'SPECIAL-USE',
+  'MOVE',
+  'ESEARCH',
+  'SEARCHRES',
+  'WITHIN',
+  'PARTIAL',
+];
 
 /** There are few different ones, and each session needs two or three: made once. */
 const texts = new Map<string, string>();

@@ -28,6 +28,8 @@ export interface ImapLogin {
 export interface ImapConversation extends SectionOutput {
   readonly door: ImapDoor;
   readonly record: ConnectionRecord;
+  /** Of the command that runs. */
+  readonly tag: string;
   /** Octets that have come behind the command that runs. */
   readonly waitingBytes: number;
   /** What CAPABILITY says at this moment. */

@@ -17,6 +17,8 @@ export interface PositionRange {
 }
 
 export class MailboxView {
+  /** The UIDs that the last SEARCH has saved, rising pairs of first and last: what `$` means. RFC 5182 §2.1 */
+  saved = new Uint32Array(0);
   #uids = new Uint32Array(0);
   #count = 0;
 
@@ -94,12 +96,20 @@ export class MailboxView {
 
   /** The same, but numbers above the count mean nothing: for SEARCH, where they are a key like others. */
   existing(set: NumberSet): PositionRange[] {
-    return set.unit === 'uid' ? this.#positionsOfUids(set) : this.#positionsOfNumbers(set);
+    return set.unit === 'sequence' ? this.#positionsOfNumbers(set) : this.#positionsOfUids(this.uidsOf(set));
   }
 
-  #positionsOfUids(set: NumberSet): PositionRange[] {
+  /** The UIDs that a set of UIDs or `$` means, existing or not; rising, none touching the next. */
+  uidsOf(set: NumberSet): NumberRange[] {
+    if (set.unit !== 'saved') return resolveRanges(set, this.largestUid);
+    const ranges: NumberRange[] = [];
+    for (let i = 0; i < this.saved.length; i += 2) ranges.push({ first: this.saved[i]!, last: this.saved[i + 1]! });
+    return ranges;
+  }
+
+  #positionsOfUids(ranges: readonly NumberRange[]): PositionRange[] {
     const positions: PositionRange[] = [];
-    for (const { first, last } of resolveRanges(set, this.largestUid)) {
+    for (const { first, last } of ranges) {
       const from = this.positionFrom(first);
       const to = this.positionFrom(last + 1);
       if (to === from) continue;
@@ -148,6 +158,19 @@ export class MailboxView {
 
 export function countPositions(positions: readonly PositionRange[]): number {
   return positions.reduce((sum, { from, to }) => sum + to - from, 0);
+}
+
+/** Of the messages at these positions the ones that have the places [from, to) among them. */
+export function slicePositions(positions: readonly PositionRange[], { from, to }: PositionRange): PositionRange[] {
+  const sliced: PositionRange[] = [];
+  let before = 0;
+  for (const range of positions) {
+    const start = Math.max(range.from, range.from + from - before);
+    const end = Math.min(range.to, range.from + to - before);
+    if (start < end) sliced.push({ from: start, to: end });
+    before += range.to - range.from;
+  }
+  return sliced;
 }
 
 /** Whether a rising list of ranges holds the number. */

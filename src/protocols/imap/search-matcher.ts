@@ -5,26 +5,29 @@
 // Limits  every key is looked at once a message; text is read once a message whatever the number of keys
 // RFC 3501 §6.4.4
 
-import { DAY_MS } from '../../base/duration.ts';
+import { DAY_MS, SECOND_MS } from '../../base/duration.ts';
 import type { Uid } from '../../base/ids.ts';
 import { dayNumber, parseMailDate } from '../../message/date.ts';
 import { decodeHeader } from '../../message/header-values.ts';
+import { fold } from '../../message/unicode-casemap.ts';
 import type { Blobs } from '../../store/blobs.ts';
-import { fold, MessageText } from '../../store/message-text.ts';
-import type { MailboxMessage, MessageFlags } from '../../store/messages.ts';
+import { MessageText } from '../../store/message-text.ts';
+import type { MailboxMessage, MessageFlags, MessageSummary } from '../../store/messages.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
-import { type NumberRange, type NumberSet, resolveRanges } from '../../wire/imap/values.ts';
+import type { NumberRange, NumberSet } from '../../wire/imap/values.ts';
+import type { ImapDoor } from './door.ts';
 import { flagBits } from './flag-set.ts';
 import { type PositionRange, rangesHold } from './mailbox-view.ts';
 import type { SelectedMailbox } from './selected.ts';
 
 /** What must be read of each message before the keys can be looked at. */
-export type SearchNeeds = 'numbers' | 'flags' | 'row';
+export type SearchNeeds = 'numbers' | 'flags' | 'summary' | 'row';
 
 export interface SearchCandidate {
   readonly number: number;
   readonly uid: Uid;
   readonly flags?: MessageFlags;
+  readonly summary?: MessageSummary;
   readonly row?: MailboxMessage;
 }
 
@@ -35,14 +38,17 @@ export class SearchMatcher {
   readonly #key: SearchKey;
   readonly #mailbox: SelectedMailbox;
   readonly #blobs: Blobs;
+  /** Epoch seconds at which the search began. */
+  readonly #now: number;
   readonly #ranges = new Map<NumberSet, readonly NumberRange[]>();
   /** Folded texts of all BODY and of all TEXT keys. */
   readonly #needles: { readonly body: Set<string>; readonly text: Set<string> } = { body: new Set(), text: new Set() };
 
-  constructor(key: SearchKey, mailbox: SelectedMailbox, blobs: Blobs) {
+  constructor(key: SearchKey, mailbox: SelectedMailbox, { blobs, clock }: Pick<ImapDoor, 'blobs' | 'clock'>) {
     this.#key = key;
     this.#mailbox = mailbox;
     this.#blobs = blobs;
+    this.#now = Math.floor(clock.now() / SECOND_MS);
     this.needs = this.#prepare(key);
     this.positions = this.#candidatePositions(key);
   }
@@ -63,19 +69,26 @@ export class SearchMatcher {
       case 'text':
         this.#needles[key.key].add(fold(key.text));
         return 'row';
+      case 'header':
+        return 'row';
       case 'not':
         return this.#prepare(key.of);
       case 'or':
       case 'and':
         return key.of.map((one) => this.#prepare(one)).reduce(most, 'numbers');
+      case 'within':
+      case 'size':
+      case 'internal-date':
+      case 'sent-date':
+        return 'summary';
       default:
-        return 'row';
+        return key satisfies never;
     }
   }
 
   #resolve(numbers: NumberSet): readonly NumberRange[] {
     const { view } = this.#mailbox;
-    if (numbers.unit === 'uid') return resolveRanges(numbers, view.largestUid);
+    if (numbers.unit !== 'sequence') return view.uidsOf(numbers);
     return view.existing(numbers).map(({ from, to }) => ({ first: from + 1, last: to }));
   }
 
@@ -99,7 +112,7 @@ export class SearchMatcher {
       case 'numbers':
         return rangesHold(
           this.#ranges.get(key.numbers)!,
-          key.numbers.unit === 'uid' ? candidate.uid : candidate.number,
+          key.numbers.unit === 'sequence' ? candidate.number : candidate.uid,
         );
       case 'flag': {
         const isSet =
@@ -113,13 +126,18 @@ export class SearchMatcher {
         return candidate.flags!.keywords.some((keyword) => keyword.toLowerCase() === wanted) === key.isSet;
       }
       case 'size': {
-        const { size } = candidate.row!;
+        const { size } = candidate.summary!;
         return key.relation === 'larger' ? size > key.sizeBytes : size < key.sizeBytes;
       }
+      case 'within': {
+        const second = Math.floor(candidate.summary!.internalDate / SECOND_MS);
+        const wanted = this.#now - key.seconds;
+        return key.relation === 'older' ? second <= wanted : second >= wanted;
+      }
       case 'internal-date':
-        return isInRelation(Math.floor(candidate.row!.internalDate / DAY_MS), key.relation, key.day);
+        return isInRelation(Math.floor(candidate.summary!.internalDate / DAY_MS), key.relation, key.day);
       case 'sent-date':
-        return isInRelation(sentDay(candidate.row!), key.relation, key.day);
+        return isInRelation(sentDay(candidate.summary!), key.relation, key.day);
       case 'header':
       case 'body':
       case 'text':
@@ -178,7 +196,7 @@ export class SearchMatcher {
   }
 }
 
-const order: readonly SearchNeeds[] = ['numbers', 'flags', 'row'];
+const order: readonly SearchNeeds[] = ['numbers', 'flags', 'summary', 'row'];
 
 function most(a: SearchNeeds, b: SearchNeeds): SearchNeeds {
   return order.indexOf(a) > order.indexOf(b) ? a : b;
@@ -191,7 +209,7 @@ function isInRelation(day: number | undefined, relation: 'before' | 'on' | 'sinc
 }
 
 /** The day of the Date field, in the zone it was written in. */
-function sentDay(row: MailboxMessage): number | undefined {
+function sentDay(row: MessageSummary): number | undefined {
   const [date] = decodeHeader(row.header);
   const time = date === null ? undefined : parseMailDate(date);
   return time === undefined ? undefined : dayNumber(time);

@@ -42,6 +42,7 @@ export class ImapSession implements ImapConversation {
   readonly connection: Connection<CommandFramer>;
   selected: SelectedMailbox | undefined;
   announced: AnnouncedMessage | undefined;
+  tag = '';
   readonly enabled = new Set<EnableName>();
   #state: SessionState = 'not-authenticated';
   #login: StandingLogin<ImapLogin> | undefined;
@@ -314,6 +315,7 @@ export class ImapSession implements ImapConversation {
     let byUid = false;
     try {
       tag = cursor.tag();
+      this.tag = tag;
       cursor.space();
       let name = cursor.word();
       if (name === 'UID') {

@@ -191,6 +191,7 @@ export class ImapCursor extends Cursor {
   }
 
   #set(unit: NumberSet['unit']): NumberSet {
+    if (this.tryTake('$')) return { unit: 'saved', ranges: [] };
     const ranges: NumberRange[] = [];
     do {
       if (ranges.length >= IMAP_SET_RANGES_MAX) this.fail(`at most ${IMAP_SET_RANGES_MAX} ranges`);

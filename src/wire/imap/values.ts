@@ -2,8 +2,9 @@
 
 /** Sequence numbers and UIDs are both numbers; a set says which it holds, so that neither can be taken for the other. */
 export interface NumberSet {
-  readonly unit: 'sequence' | 'uid';
-  /** As written, in either order; `*` is STAR. */
+  /** `saved`: `$`, what the last SEARCH has saved, by whatever the command numbers messages. RFC 5182 */
+  readonly unit: 'sequence' | 'uid' | 'saved';
+  /** As written, in either order; `*` is STAR. None for `saved`. */
   readonly ranges: readonly NumberRange[];
 }
 

@@ -24,10 +24,12 @@ import { type FetchAttribute, type FetchCommand, parseFetch } from '../../../wir
 import { encodeBody, encodeBodyStructure } from '../../../wire/imap/responses/body-structure.ts';
 import { encodeStoredEnvelope } from '../../../wire/imap/responses/envelope.ts';
 import { encodeInternalDateItem } from '../../../wire/imap/responses/fetch.ts';
+import { partialPositions } from '../../../wire/imap/return-options.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type Budget, FetchedSection } from '../fetched-section.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { countPositions, type MailboxView, type PositionRange, slicePositions } from '../mailbox-view.ts';
 import { no, ok, type TaggedResponse } from '../reply.ts';
 import type { SelectedMailbox } from '../selected.ts';
 
@@ -44,13 +46,19 @@ export const fetch: CommandDefinition<FetchCommand> = {
   parse: parseFetch,
   async run(command, session) {
     const fetcher = new Fetcher(command, session);
-    for (const { from, to } of session.mailbox.view.positions(command.messages)) {
+    for (const { from, to } of meantPositions(command, session.mailbox.view)) {
       for (let at = from; at < to && !session.gone; at += fetcher.pageMessages)
         await fetcher.page(at, Math.min(to, at + fetcher.pageMessages));
     }
     return fetcher.reply();
   },
 };
+
+function meantPositions({ messages, partial }: FetchCommand, view: MailboxView): PositionRange[] {
+  const positions = view.positions(messages);
+  if (partial === undefined) return positions;
+  return slicePositions(positions, partialPositions(partial, countPositions(positions)));
+}
 
 /** What is known of a message that is about to be answered. */
 type Row = MessageFlags & Partial<MailboxMessage>;

@@ -1,94 +1,60 @@
-// SEARCH and UID SEARCH: what the numbering and the rows can say first, bytes only for what is still open.
+// SEARCH and UID SEARCH: the answer as the client wants it, and what `$` means afterwards.
 //
-// Limits  PAGE_MESSAGES rows a page, BATCH_MESSAGES whose bytes are read at once; others have their turn between
-// RFC 3501 §6.4.4, RFC 5530 §3 BADCHARSET
+// RFC 3501 §6.4.4, RFC 4731, RFC 5182 §2.1, RFC 9051 §6.4.4, RFC 5530 §3 BADCHARSET
 
-import { flagsBetween, messagesBetween, PAGE_ROWS } from '../../../store/messages.ts';
+import { Failure } from '../../../base/failure.ts';
 import { parseSearch, type SearchCommand } from '../../../wire/imap/commands/search.ts';
+import type { ReturnOptions } from '../../../wire/imap/return-options.ts';
 import type { ImapConversation } from '../conversation.ts';
+import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
-import { no, ok } from '../reply.ts';
-import { type SearchCandidate, SearchMatcher } from '../search-matcher.ts';
+import { ok } from '../reply.ts';
+import { answerOf, numbersFor, saveResults, writeAnswer } from '../search-results.ts';
+import { SearchWalk } from '../search-walk.ts';
 
-const PAGE_MESSAGES = Math.min(500, PAGE_ROWS);
-const BATCH_MESSAGES = 8;
 const NUMBERS_A_PIECE = 10_000;
+/** IMAP4rev2 knows no other response. RFC 9051 §6.4.4 */
+const REV2: ReturnOptions = { options: new Set(['ALL']), partial: undefined };
 
 export const search: CommandDefinition<SearchCommand> = {
   states: SELECTED,
   usesNumbers: true,
   parse: parseSearch,
-  async run({ key, byUid, unknownCharset }, session) {
-    if (unknownCharset !== undefined) return no('Unknown character set', 'BADCHARSET (US-ASCII UTF-8)');
-    const { mailbox, door } = session;
-    const matcher = new SearchMatcher(key, mailbox, door.blobs);
-    const found: number[] = [];
-    for (const { from, to } of matcher.positions) {
-      for (let at = from; at < to && !session.gone; at += PAGE_MESSAGES) {
-        const page = candidates(session, matcher, at, Math.min(to, at + PAGE_MESSAGES));
-        await matching(session, matcher, page, ({ number, uid }) => found.push(byUid ? uid : number));
-      }
+  async run(command, session) {
+    const saves = command.returns?.options.has('SAVE') ?? false;
+    try {
+      await run(command, session);
+    } catch (error) {
+      if (saves && error instanceof Failure) saveResults(session.mailbox, []);
+      throw error;
     }
-    await writeFound(session, found);
     return ok('SEARCH completed');
   },
 };
 
+async function run({ key, byUid, returns, unknownCharset }: SearchCommand, session: ImapConversation): Promise<void> {
+  checkCharset(unknownCharset);
+  const { mailbox } = session;
+  const walk = new SearchWalk(session, mailbox, key);
+  const isRev2 = (session.enabled as ReadonlySet<string>).has('IMAP4REV2');
+  const options = returns ?? (isRev2 ? REV2 : undefined);
+  if (options === undefined) return writeNumbers(session, 'SEARCH', numbersFor(mailbox, await walk.first(), byUid));
+  const answer = await answerOf(walk, options);
+  if (options.options.has('SAVE')) saveResults(mailbox, answer.found);
+  if (options.options.size > 1 || options.partial !== undefined || !options.options.has('SAVE'))
+    await writeAnswer(session, mailbox, answer, byUid);
+}
+
+function checkCharset(unknown: string | undefined): void {
+  if (unknown !== undefined) throw new ImapFailure('invalid', 'Unknown character set', 'BADCHARSET (US-ASCII UTF-8)');
+}
+
 /** In pieces, since the numbers of a large mailbox are more than may wait for a peer. */
-async function writeFound(session: ImapConversation, found: readonly number[]): Promise<void> {
-  session.write('* SEARCH');
+async function writeNumbers(session: ImapConversation, name: 'SEARCH', found: readonly number[]): Promise<void> {
+  session.write(`* ${name}`);
   for (let at = 0; at < found.length; at += NUMBERS_A_PIECE) {
     session.write(` ${found.slice(at, at + NUMBERS_A_PIECE).join(' ')}`);
     await session.breathe();
   }
   session.write('\r\n');
-}
-
-/** The messages at the positions [from, to), with as much of their rows as the keys ask for. */
-function candidates(session: ImapConversation, { needs }: SearchMatcher, from: number, to: number): SearchCandidate[] {
-  const { mailbox, door } = session;
-  const { access, view } = mailbox;
-  const range = [view.uidAt(from), view.uidAt(to - 1)] as const;
-  if (needs === 'numbers')
-    return Array.from({ length: to - from }, (_, i) => ({ number: from + i + 1, uid: view.uidAt(from + i) }));
-  if (needs === 'flags')
-    return flagsBetween(door.reader, access, range).map((flags) => ({
-      number: view.numberOf(flags.uid)!,
-      uid: flags.uid,
-      flags,
-    }));
-  return messagesBetween(door.reader, access, range, to - from).map((row) => ({
-    number: view.numberOf(row.uid)!,
-    uid: row.uid,
-    flags: row,
-    row,
-  }));
-}
-
-async function matching(
-  session: ImapConversation,
-  matcher: SearchMatcher,
-  page: readonly SearchCandidate[],
-  found: (candidate: SearchCandidate) => void,
-): Promise<void> {
-  let open: SearchCandidate[] = [];
-  const verdicts = new Map<SearchCandidate, boolean | undefined>();
-  const settle = async () => {
-    const answers = await Promise.all(open.map((candidate) => matcher.matches(candidate, () => session.breathe())));
-    open.forEach((candidate, index) => {
-      verdicts.set(candidate, answers[index]);
-    });
-    open = [];
-    await session.breathe();
-  };
-  for (const candidate of page) {
-    const verdict = matcher.quickly(candidate);
-    verdicts.set(candidate, verdict);
-    if (verdict !== undefined) continue;
-    open.push(candidate);
-    if (open.length >= BATCH_MESSAGES) await settle();
-    if (session.gone) return;
-  }
-  await settle();
-  for (const [candidate, verdict] of verdicts) if (verdict === true) found(candidate);
 }

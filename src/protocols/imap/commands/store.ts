@@ -20,7 +20,7 @@ export const store: CommandDefinition<StoreCommand> = {
   async run(command, session) {
     const mailbox = session.writableMailbox;
     const { access, view } = mailbox;
-    const byUid = command.messages.unit === 'uid';
+    const { byUid } = command;
     const positions = view.positions(command.messages);
     // What others changed is reported first: a silent change of ours would hide it.
     await session.reportChanges({ expunges: false, withUid: byUid });

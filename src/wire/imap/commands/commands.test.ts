@@ -65,6 +65,7 @@ const sequence = (...ranges: [number, number][]): NumberSet => ({
   ranges: ranges.map(([first, last]) => ({ first, last })),
 });
 const uids = (...ranges: [number, number][]): NumberSet => ({ ...sequence(...ranges), unit: 'uid' });
+const saved: NumberSet = { unit: 'saved', ranges: [] };
 const none = { system: [], keywords: [] } as const;
 const whole = { part: [], text: undefined, fields: [] } as const;
 
@@ -110,7 +111,10 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
     'APPEND x "29-Feb-2024 00:00:00 -1200" ',
     { name: 'APPEND', mailbox: 'x', flags: none, internalDate: Date.parse('2024-02-29T12:00:00Z') },
   ],
-  ['FETCH 1 FLAGS', { name: 'FETCH', messages: sequence([1, 1]), attributes: new Set(['FLAGS']), sections: [] }],
+  [
+    'FETCH 1 FLAGS',
+    { name: 'FETCH', messages: sequence([1, 1]), attributes: new Set(['FLAGS']), sections: [], partial: undefined },
+  ],
   [
     'UID FETCH 4:*,2 ALL',
     {
@@ -118,6 +122,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
       messages: uids([4, STAR], [2, 2]),
       attributes: new Set(['UID', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE']),
       sections: [],
+      partial: undefined,
     },
   ],
   [
@@ -136,6 +141,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
         },
         { section: { ...whole, text: 'HEADER' }, partial: undefined, peek: true, alias: 'RFC822.HEADER' },
       ],
+      partial: undefined,
     },
   ],
   [
@@ -152,13 +158,28 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
           alias: undefined,
         },
       ],
+      partial: undefined,
     },
   ],
-  ['STORE 1:3 FLAGS ()', { name: 'STORE', messages: sequence([1, 3]), mode: 'replace', silent: false, flags: none }],
+  [
+    'UID FETCH 25900:26600 (UID) (PARTIAL -1:-3)',
+    {
+      name: 'FETCH',
+      messages: uids([25900, 26600]),
+      attributes: new Set(['UID']),
+      sections: [],
+      partial: { from: -1, to: -3 },
+    },
+  ],
+  [
+    'STORE 1:3 FLAGS ()',
+    { name: 'STORE', byUid: false, messages: sequence([1, 3]), mode: 'replace', silent: false, flags: none },
+  ],
   [
     'UID STORE 7 +flags.silent \\Deleted Junk JUNK',
     {
       name: 'STORE',
+      byUid: true,
       messages: uids([7, 7]),
       mode: 'add',
       silent: true,
@@ -169,6 +190,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
     'STORE 1 -FLAGS (\\Draft)',
     {
       name: 'STORE',
+      byUid: false,
       messages: sequence([1, 1]),
       mode: 'remove',
       silent: false,
@@ -181,12 +203,43 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ['UID MOVE 42:69 foo', { name: 'MOVE', messages: uids([42, 69]), mailbox: 'foo' }],
   ['EXPUNGE', { name: 'EXPUNGE', uids: undefined }],
   ['UID EXPUNGE 1:*', { name: 'EXPUNGE', uids: uids([1, STAR]) }],
-  ['SEARCH ALL', { name: 'SEARCH', byUid: false, unknownCharset: undefined, key: { key: 'all' } }],
+  ['SEARCH ALL', { name: 'SEARCH', byUid: false, returns: undefined, unknownCharset: undefined, key: { key: 'all' } }],
+  ['FETCH $ UID', { name: 'FETCH', messages: saved, attributes: new Set(['UID']), sections: [], partial: undefined }],
+  ['UID EXPUNGE $', { name: 'EXPUNGE', uids: saved }],
+  [
+    'UID SEARCH RETURN (MIN partial -1:-100 SAVE) CHARSET UTF-8 UID $ $ OLDER 60 YOUNGER 1',
+    {
+      name: 'SEARCH',
+      byUid: true,
+      returns: { options: new Set(['MIN', 'SAVE']), partial: { from: -1, to: -100 } },
+      unknownCharset: undefined,
+      key: {
+        key: 'and',
+        of: [
+          { key: 'numbers', numbers: saved },
+          { key: 'numbers', numbers: saved },
+          { key: 'within', relation: 'older', seconds: 60 },
+          { key: 'within', relation: 'younger', seconds: 1 },
+        ],
+      },
+    },
+  ],
+  [
+    'SEARCH RETURN () ALL',
+    {
+      name: 'SEARCH',
+      byUid: false,
+      returns: { options: new Set(['ALL']), partial: undefined },
+      unknownCharset: undefined,
+      key: { key: 'all' },
+    },
+  ],
   [
     'UID SEARCH CHARSET utf-8 SUBJECT {6}\r\n\xc3\xa4\xe2\x82\xacx LARGER 10',
     {
       name: 'SEARCH',
       byUid: true,
+      returns: undefined,
       unknownCharset: undefined,
       key: {
         key: 'and',
@@ -199,13 +252,14 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ],
   [
     'SEARCH CHARSET KOI8-R TEXT x',
-    { name: 'SEARCH', byUid: false, unknownCharset: 'KOI8-R', key: { key: 'text', text: 'x' } },
+    { name: 'SEARCH', byUid: false, returns: undefined, unknownCharset: 'KOI8-R', key: { key: 'text', text: 'x' } },
   ],
   [
     'SEARCH OR NOT NEW (1:2 UID 3) SENTSINCE "1-Feb-2026" HEADER X-Spam "" UNKEYWORD $Junk OLD',
     {
       name: 'SEARCH',
       byUid: false,
+      returns: undefined,
       unknownCharset: undefined,
       key: {
         key: 'and',
@@ -279,6 +333,9 @@ const wrong: readonly string[] = [
   'FETCH 1: FLAGS',
   'FETCH 4294967296 FLAGS',
   'FETCH 9007199254740993 FLAGS',
+  'FETCH 1 UID (PARTIAL 1:2)',
+  'UID FETCH 1 UID ()',
+  'UID FETCH 1 UID (PARTIAL 1:2 PARTIAL 1:2)',
   'FETCH 1 BODY[',
   'FETCH 1 BODY[0]',
   'FETCH 1 BODY[MIME]',
@@ -305,6 +362,18 @@ const wrong: readonly string[] = [
   'SEARCH OR ALL',
   'SEARCH SINCE 1-1-2026',
   'SEARCH CHARSET UTF-8',
+  'SEARCH RETURN ALL',
+  'SEARCH RETURN (FOO) ALL',
+  'SEARCH RETURN (ALL PARTIAL 1:2) ALL',
+  'SEARCH RETURN (PARTIAL 1:2 PARTIAL 3:4) ALL',
+  'SEARCH RETURN (PARTIAL 0:2) ALL',
+  'SEARCH RETURN (PARTIAL -1:2) ALL',
+  'SEARCH RETURN (PARTIAL 1:*) ALL',
+  'SEARCH RETURN (PARTIAL 1) ALL',
+  'SEARCH RETURN ()',
+  'SEARCH OLDER 0',
+  'SEARCH $,1',
+  'FETCH $:4 UID',
   `SEARCH ${'('.repeat(5000)}`,
   `SEARCH ${'NOT '.repeat(5000)}ALL`,
   `SEARCH ${'OR ALL '.repeat(5000)}ALL`,
@@ -405,6 +474,10 @@ test('tokens in any order parse or fail', () => {
       '&',
       '-',
       'HEADER.FIELDS',
+      '$',
+      'RETURN (',
+      'PARTIAL ',
+      'CHARSET ',
       '99999999999',
     ),
     { maxLength: 20 },

@@ -1,8 +1,9 @@
-// FETCH and UID FETCH as values. RFC 3501 §6.4.5
+// FETCH and UID FETCH as values. RFC 3501 §6.4.5, RFC 4466 §2.4, RFC 9394 §3.3
 
 import { IMAP_FETCH_ITEMS_MAX } from '../../../base/limits.ts';
 import { parsePartial, parseSection } from '../body-section.ts';
 import type { ImapCursor } from '../grammar.ts';
+import { type PartialRange, parsePartialRange } from '../return-options.ts';
 import type { BodySection, NumberSet, Partial } from '../values.ts';
 
 export type FetchAttribute = 'ENVELOPE' | 'FLAGS' | 'INTERNALDATE' | 'RFC822.SIZE' | 'BODY' | 'BODYSTRUCTURE' | 'UID';
@@ -22,6 +23,8 @@ export interface FetchCommand {
   /** Each once, macros replaced. UID FETCH implies UID. */
   readonly attributes: ReadonlySet<FetchAttribute>;
   readonly sections: readonly FetchSection[];
+  /** Which of the messages, counted as SEARCH counts its results; UID FETCH only. */
+  readonly partial: PartialRange | undefined;
 }
 
 const attributes = new Map<string, FetchAttribute>(
@@ -51,8 +54,26 @@ export function parseFetch(cursor: ImapCursor, byUid: boolean): FetchCommand {
   const found = { attributes: new Set<FetchAttribute>(byUid ? ['UID'] : []), sections: [] as FetchSection[] };
   if (cursor.peek() !== 0x28) parseItem(cursor, found, true);
   else if (cursor.list(() => parseItem(cursor, found, false)).length === 0) cursor.fail('an item to fetch');
+  const partial = cursor.tryTake(' (') ? parseModifiers(cursor, byUid) : undefined;
   cursor.end();
-  return { name: 'FETCH', messages, ...found };
+  return { name: 'FETCH', messages, ...found, partial };
+}
+
+function parseModifiers(cursor: ImapCursor, byUid: boolean): PartialRange | undefined {
+  let partial: PartialRange | undefined;
+  cursor.at--;
+  cursor.list(() => {
+    const start = cursor.at;
+    const word = cursor.word();
+    if (word === 'PARTIAL' && byUid && partial === undefined) {
+      cursor.space();
+      partial = parsePartialRange(cursor);
+      return;
+    }
+    cursor.at = start;
+    cursor.fail('a modifier');
+  });
+  return partial ?? cursor.fail('a modifier');
 }
 
 function parseItem(

@@ -1,4 +1,4 @@
-// SEARCH and UID SEARCH as a tree of keys. RFC 3501 §6.4.4
+// SEARCH and UID SEARCH as a tree of keys. RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182
 //
 // Text of keys is decoded by the CHARSET of the command; without one it is US-ASCII, and UTF-8 is taken as such.
 
@@ -6,6 +6,7 @@ import { asciiLower } from '../../../base/characters.ts';
 import { IMAP_SEARCH_KEYS_MAX } from '../../../base/limits.ts';
 import { keyword } from '../flags.ts';
 import type { ImapCursor } from '../grammar.ts';
+import { type ReturnOptions, tryReturnOptions } from '../return-options.ts';
 import type { NumberSet, SystemFlag } from '../values.ts';
 
 export type SearchKey =
@@ -19,6 +20,8 @@ export type SearchKey =
       readonly relation: 'before' | 'on' | 'since';
       readonly day: number;
     }
+  /** Seconds before now; both take in what is exactly so old. */
+  | { readonly key: 'within'; readonly relation: 'older' | 'younger'; readonly seconds: number }
   | { readonly key: 'size'; readonly relation: 'larger' | 'smaller'; readonly sizeBytes: number }
   /** `field` in lower case; empty `text`: the field is there. */
   | { readonly key: 'header'; readonly field: string; readonly text: string }
@@ -27,13 +30,19 @@ export type SearchKey =
   | { readonly key: 'or'; readonly of: readonly [SearchKey, SearchKey] }
   | { readonly key: 'and'; readonly of: readonly SearchKey[] };
 
-export interface SearchCommand {
-  readonly name: 'SEARCH';
-  /** Whether numbers or UIDs are answered. */
-  readonly byUid: boolean;
+/** Which messages are meant. */
+export interface SearchCriteria {
   /** As the client named it, when it is one that we don't know: then `key` means nothing. */
   readonly unknownCharset: string | undefined;
   readonly key: SearchKey;
+}
+
+export interface SearchCommand extends SearchCriteria {
+  readonly name: 'SEARCH';
+  /** Whether numbers or UIDs are answered. */
+  readonly byUid: boolean;
+  /** Undefined: nothing was said of it. */
+  readonly returns: ReturnOptions | undefined;
 }
 
 const CHARSETS = new Set(['US-ASCII', 'ASCII', 'UTF-8', 'UTF8']);
@@ -94,6 +103,8 @@ const keys = new Map<string, KeyParser>([
   ['SENTBEFORE', dateKey('sent-date', 'before')],
   ['SENTON', dateKey('sent-date', 'on')],
   ['SENTSINCE', dateKey('sent-date', 'since')],
+  ['OLDER', (parser) => parser.within('older')],
+  ['YOUNGER', (parser) => parser.within('younger')],
   ['LARGER', (parser) => parser.size('larger')],
   ['SMALLER', (parser) => parser.size('smaller')],
   ['BCC', headerKey('bcc')],
@@ -110,6 +121,7 @@ const keys = new Map<string, KeyParser>([
 ]);
 
 export function parseSearch(cursor: ImapCursor, byUid: boolean): SearchCommand {
+  const returns = tryReturnOptions(cursor);
   cursor.space();
   let charset = 'US-ASCII';
   if (cursor.tryWord('CHARSET ')) {
@@ -118,10 +130,15 @@ export function parseSearch(cursor: ImapCursor, byUid: boolean): SearchCommand {
     charset = cursor.astring();
     cursor.space();
   }
+  return { name: 'SEARCH', byUid, returns, ...parseCriteria(cursor, charset) };
+}
+
+/** The keys, to the end of the command. */
+function parseCriteria(cursor: ImapCursor, charset: string): SearchCriteria {
   const key = new SearchParser(cursor).all();
   cursor.end();
   const unknownCharset = CHARSETS.has(charset.toUpperCase()) ? undefined : charset;
-  return { name: 'SEARCH', byUid, unknownCharset, key };
+  return { unknownCharset, key };
 }
 
 class SearchParser {
@@ -150,7 +167,9 @@ class SearchParser {
       return key;
     }
     const code = cursor.peek();
-    if ((code >= 0x30 && code <= 0x39) || code === 0x2a) return { key: 'numbers', numbers: cursor.sequenceSet() };
+    // A digit, `*` or `$`.
+    if ((code >= 0x30 && code <= 0x39) || code === 0x2a || code === 0x24)
+      return { key: 'numbers', numbers: cursor.sequenceSet() };
     const start = cursor.at;
     const parse = keys.get(cursor.word());
     if (parse !== undefined) return cursor.nested(() => parse(this));
@@ -166,6 +185,11 @@ class SearchParser {
   text(): string {
     this.cursor.space();
     return decodeText(this.cursor.astring());
+  }
+
+  within(relation: 'older' | 'younger'): SearchKey {
+    this.cursor.space();
+    return { key: 'within', relation, seconds: this.cursor.nzNumber() };
   }
 
   size(relation: 'larger' | 'smaller'): SearchKey {

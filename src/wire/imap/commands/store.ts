@@ -6,6 +6,7 @@ import type { Flags, NumberSet } from '../values.ts';
 
 export interface StoreCommand {
   readonly name: 'STORE';
+  readonly byUid: boolean;
   readonly messages: NumberSet;
   readonly mode: 'replace' | 'add' | 'remove';
   readonly silent: boolean;
@@ -22,5 +23,5 @@ export function parseStore(cursor: ImapCursor, byUid: boolean): StoreCommand {
   cursor.space();
   const value = cursor.peek() === 0x28 ? flagList(cursor) : flags(cursor);
   cursor.end();
-  return { name: 'STORE', messages, mode, silent, flags: value };
+  return { name: 'STORE', byUid, messages, mode, silent, flags: value };
 }

@@ -1,0 +1,90 @@
+// What of a search's results is answered and saved, and no more than that is looked for.
+//
+// In      where results come from, in their order; RETURN's options
+// Out     the ESEARCH response; the numbers that `$` means from then on
+// Only as much is searched as is answered: MIN ends at the first match, MAX and PARTIAL from the end begin there
+// RFC 4731 §3.1, RFC 5182 §2.4, RFC 9394 §3.1 §3.2
+
+import { encodeSearchResult, type SearchResult } from '../../wire/imap/responses/esearch.ts';
+import { partialPositions, type ReturnOptions } from '../../wire/imap/return-options.ts';
+import type { ImapConversation } from './conversation.ts';
+import type { SelectedMailbox } from './selected.ts';
+
+/** Sequence numbers in the order of the results. */
+export interface Results {
+  /** At most `limit` from the front, all of them without one. */
+  first(limit?: number): Promise<number[]>;
+  /** At most `limit` from the end, in the order of the results. */
+  last(limit: number): Promise<number[]>;
+}
+
+/** What was looked for, as sequence numbers. */
+export type Answer = Omit<SearchResult, 'tag' | 'byUid'> & { readonly found: readonly number[] };
+
+/** `found` is what `$` means if it is to be saved. */
+export async function answerOf(results: Results, { options, partial }: ReturnOptions): Promise<Answer> {
+  const namesNone = !options.has('MIN') && !options.has('MAX') && partial === undefined;
+  if (options.has('ALL') || options.has('COUNT') || namesNone) {
+    const all = await results.first();
+    const part = partial === undefined ? undefined : partialPositions(partial, all.length);
+    return {
+      min: options.has('MIN') ? all[0] : undefined,
+      max: options.has('MAX') ? all.at(-1) : undefined,
+      count: options.has('COUNT') ? all.length : undefined,
+      all: options.has('ALL') ? all : undefined,
+      partial: part && { range: partial!, results: all.slice(part.from, part.to) },
+      found: all,
+    };
+  }
+  const ends = partial === undefined ? [] : [partial.from, partial.to];
+  const fromFront = Math.max(options.has('MIN') ? 1 : 0, ...ends);
+  const fromEnd = Math.max(options.has('MAX') ? 1 : 0, ...ends.map((end) => -end));
+  const front = fromFront > 0 ? await results.first(fromFront) : [];
+  const end = fromEnd > 0 ? await results.last(fromEnd) : [];
+  const side = ends[0]! > 0 ? front : end;
+  const part = partial === undefined ? undefined : partialPositions(partial, side.length);
+  const min = options.has('MIN') ? front[0] : undefined;
+  const max = options.has('MAX') ? end.at(-1) : undefined;
+  const partResults = part === undefined ? [] : side.slice(part.from, part.to);
+  const found = new Set([...(min === undefined ? [] : [min]), ...partResults, ...(max === undefined ? [] : [max])]);
+  return { min, max, partial: part && { range: partial!, results: partResults }, found: [...found] };
+}
+
+/** The messages that `$` means from now on. */
+export function saveResults({ view }: SelectedMailbox, numbers: readonly number[]): void {
+  const rising = Uint32Array.from(numbers).sort();
+  const pairs: number[] = [];
+  for (let at = 0; at < rising.length; at++) {
+    const first = rising[at]!;
+    while (at + 1 < rising.length && rising[at + 1] === rising[at]! + 1) at++;
+    pairs.push(view.uidAt(first - 1), view.uidAt(rising[at]! - 1));
+  }
+  view.saved = Uint32Array.from(pairs);
+}
+
+/** UIDs, or the numbers as they are. */
+export function numbersFor({ view }: SelectedMailbox, numbers: readonly number[], byUid: boolean): readonly number[] {
+  return byUid ? numbers.map((number) => view.uidAt(number - 1)) : numbers;
+}
+
+export async function writeAnswer(
+  session: ImapConversation,
+  mailbox: SelectedMailbox,
+  { min, max, count, all, partial }: Answer,
+  byUid: boolean,
+): Promise<void> {
+  const one = (number: number | undefined) => number && numbersFor(mailbox, [number], byUid)[0];
+  const result = {
+    tag: session.tag,
+    byUid,
+    min: one(min),
+    max: one(max),
+    count,
+    all: all && numbersFor(mailbox, all, byUid),
+    partial: partial && { range: partial.range, results: numbersFor(mailbox, partial.results, byUid) },
+  };
+  for (const piece of encodeSearchResult(result)) {
+    session.write(piece);
+    await session.breathe();
+  }
+}

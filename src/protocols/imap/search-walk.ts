@@ -1,0 +1,101 @@
+// Which messages of a mailbox match: what the numbering and the rows can say first, bytes only for what is still open.
+//
+// In      keys, a mailbox that a session has open, how many results are wanted and from which end
+// Out     sequence numbers
+// Limits  PAGE_MESSAGES rows a page, BATCH_MESSAGES whose bytes are read at once; others have their turn between
+// RFC 3501 §6.4.4, RFC 9394 §3.1
+
+import { flagsBetween, messagesBetween, PAGE_ROWS, summariesBetween } from '../../store/messages.ts';
+import type { SearchKey } from '../../wire/imap/commands/search.ts';
+import type { ImapConversation } from './conversation.ts';
+import { type SearchCandidate, SearchMatcher } from './search-matcher.ts';
+import type { SelectedMailbox } from './selected.ts';
+
+const PAGE_MESSAGES = Math.min(500, PAGE_ROWS);
+const BATCH_MESSAGES = 8;
+
+export class SearchWalk {
+  readonly #session: ImapConversation;
+  readonly #mailbox: SelectedMailbox;
+  readonly #matcher: SearchMatcher;
+
+  constructor(session: ImapConversation, mailbox: SelectedMailbox, key: SearchKey) {
+    this.#session = session;
+    this.#mailbox = mailbox;
+    this.#matcher = new SearchMatcher(key, mailbox, session.door);
+  }
+
+  /** The first ones that match, at most `limit`, rising. */
+  async first(limit = Number.POSITIVE_INFINITY): Promise<number[]> {
+    const found: number[] = [];
+    for (const { from, to } of this.#matcher.positions) {
+      for (let at = from; at < to && found.length < limit && !this.#session.gone; at += PAGE_MESSAGES)
+        for (const number of await this.#page(at, Math.min(to, at + PAGE_MESSAGES))) found.push(number);
+    }
+    return found.length > limit ? found.slice(0, limit) : found;
+  }
+
+  /** The last ones that match, at most `limit`, rising: what is before them is not looked at. */
+  async last(limit: number): Promise<number[]> {
+    const found: number[] = [];
+    for (const { from, to } of this.#matcher.positions.toReversed()) {
+      for (let end = to; end > from && found.length < limit && !this.#session.gone; end -= PAGE_MESSAGES)
+        for (const number of (await this.#page(Math.max(from, end - PAGE_MESSAGES), end)).reverse()) found.push(number);
+    }
+    return found.slice(0, limit).reverse();
+  }
+
+  /** Those of the positions [from, to) that match. */
+  async #page(from: number, to: number): Promise<number[]> {
+    const page = this.#candidates(from, to);
+    const verdicts = page.map((candidate) => this.#matcher.quickly(candidate));
+    let open: number[] = [];
+    const settle = async () => {
+      const answers = await Promise.all(
+        open.map((index) => this.#matcher.matches(page[index]!, () => this.#session.breathe())),
+      );
+      for (const [at, index] of open.entries()) verdicts[index] = answers[at];
+      open = [];
+      await this.#session.breathe();
+    };
+    for (let index = 0; index < page.length && !this.#session.gone; index++) {
+      if (verdicts[index] !== undefined) continue;
+      open.push(index);
+      if (open.length >= BATCH_MESSAGES) await settle();
+    }
+    await settle();
+    return page.filter((_, index) => verdicts[index] === true).map(({ number }) => number);
+  }
+
+  /** The messages at the positions [from, to), with as much of their rows as the keys ask for. */
+  #candidates(from: number, to: number): SearchCandidate[] {
+    const { access, view } = this.#mailbox;
+    const { reader } = this.#session.door;
+    const range = [view.uidAt(from), view.uidAt(to - 1)] as const;
+    switch (this.#matcher.needs) {
+      case 'numbers':
+        return Array.from({ length: to - from }, (_, i) => ({ number: from + i + 1, uid: view.uidAt(from + i) }));
+      case 'flags':
+        return flagsBetween(reader, access, range).map((flags) => ({ ...this.#named(flags), flags }));
+      case 'summary':
+        return summariesBetween(reader, access, range, to - from).map((summary) => ({
+          ...this.#named(summary),
+          flags: summary,
+          summary,
+        }));
+      case 'row':
+        return messagesBetween(reader, access, range, to - from).map((row) => ({
+          ...this.#named(row),
+          flags: row,
+          summary: row,
+          row,
+        }));
+      default:
+        return this.#matcher.needs satisfies never;
+    }
+  }
+
+  #named({ uid }: Pick<SearchCandidate, 'uid'>): Pick<SearchCandidate, 'number' | 'uid'> {
+    return { number: this.#mailbox.view.numberOf(uid)!, uid };
+  }
+}

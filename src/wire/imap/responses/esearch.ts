@@ -1,0 +1,54 @@
+// The ESEARCH response: what a search has found, by its tag. RFC 4731 §3.1, RFC 4466 §2.6.2, RFC 9394 §4
+//
+// Out     text in pieces: the numbers of a large mailbox are more than may wait for a peer
+
+import type { PartialRange } from '../return-options.ts';
+import { encodeString } from './strings.ts';
+
+export interface SearchResult {
+  readonly tag: string;
+  /** Whether the numbers are UIDs. */
+  readonly byUid: boolean;
+  readonly min?: number | undefined;
+  readonly max?: number | undefined;
+  readonly count?: number | undefined;
+  /** In their order; only those that rise by one become a range. */
+  readonly all?: readonly number[] | undefined;
+  readonly partial?: { readonly range: PartialRange; readonly results: readonly number[] } | undefined;
+}
+
+const RANGES_A_PIECE = 5000;
+
+export function* encodeSearchResult({ tag, byUid, min, max, count, all, partial }: SearchResult): Generator<string> {
+  yield `* ESEARCH (TAG ${encodeString(tag)})${byUid ? ' UID' : ''}`;
+  if (min !== undefined) yield ` MIN ${min}`;
+  if (max !== undefined) yield ` MAX ${max}`;
+  if (count !== undefined) yield ` COUNT ${count}`;
+  if (all !== undefined && all.length > 0) {
+    yield ' ALL ';
+    yield* encodeSetPieces(all);
+  }
+  if (partial !== undefined) {
+    yield ` PARTIAL (${partial.range.from}:${partial.range.to} `;
+    if (partial.results.length === 0) yield 'NIL';
+    else yield* encodeSetPieces(partial.results);
+    yield ')';
+  }
+  yield '\r\n';
+}
+
+/** A set in the order of the numbers. */
+function* encodeSetPieces(numbers: readonly number[]): Generator<string> {
+  let piece = '';
+  let ranges = 0;
+  for (let at = 0; at < numbers.length; ) {
+    const first = numbers[at]!;
+    let last = first;
+    while (++at < numbers.length && numbers[at] === last + 1) last++;
+    piece += `${piece === '' && ranges === 0 ? '' : ','}${first === last ? first : `${first}:${last}`}`;
+    if (++ranges % RANGES_A_PIECE !== 0) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
+}
