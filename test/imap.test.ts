@@ -81,10 +81,10 @@ test('imaplib: append, read byte for byte, flags, search, folders, expunge', { s
   assert.match(seen.flags, /^1 \(FLAGS \(\\Seen( \\Recent)?\)\)$/);
   assert.equal(seen.search, '4');
   assert.deepEqual(seen.folders, [
-    '() "/" Folder',
-    '() "/" Folder/Sub',
-    '() "/" INBOX',
-    ...FIRST_FOLDERS.map((name) => `(\\${name}) "/" ${name}`),
+    '(\\HasChildren) "/" Folder',
+    ...FIRST_FOLDERS.map((name) => `(\\HasNoChildren \\${name}) "/" ${name}`),
+    '(\\HasNoChildren) "/" Folder/Sub',
+    '(\\HasNoChildren) "/" INBOX',
   ]);
   assert.equal(seen.expunge, '1');
   assert.match(seen.status, /Folder\/Sub \(MESSAGES 1 UNSEEN 0\)/);
@@ -106,7 +106,7 @@ test('curl: uploads, lists, searches, reads byte for byte', { skip: curl.skip },
     assert.equal(await call('INBOX;UID=1;SECTION=TEXT'), OCTETS.slice(OCTETS.indexOf('\r\n\r\n') + 4));
     assert.equal(await call('INBOX?SUBJECT%20octets'), '* SEARCH 1\r\n');
     for (const name of FIRST_FOLDERS.slice(1)) await call('', '--request', `DELETE ${name}`);
-    const listed = '* LIST (\\Archive) "/" Archive\r\n* LIST () "/" INBOX\r\n';
+    const listed = '* LIST (\\HasNoChildren \\Archive) "/" Archive\r\n* LIST (\\HasNoChildren) "/" INBOX\r\n';
     assert.equal(await call(''), listed);
     assert.equal(await call('', '--login-options', 'AUTH=LOGIN'), listed);
   } finally {
@@ -211,8 +211,8 @@ test('POP3 logins make no folders; the first IMAP login makes and subscribes the
     await listed('LSUB "" *'),
     FIRST_FOLDERS.map((name) => `LSUB () "/" ${name}`),
   );
-  const folders = FIRST_FOLDERS.map((name) => `LIST (\\${name}) "/" ${name}`);
-  assert.deepEqual(await listed('LIST "" *'), [...folders, 'LIST () "/" INBOX'].sort(byName));
+  const folders = FIRST_FOLDERS.map((name) => `LIST (\\HasNoChildren \\${name}) "/" ${name}`);
+  assert.deepEqual(await listed('LIST "" *'), [...folders, 'LIST (\\HasNoChildren) "/" INBOX'].sort(byName));
   await client.logout();
 });
 

@@ -2,6 +2,8 @@
 
 import { idOf, type Uid } from '../base/ids.ts';
 import type { Reader } from '../database/operation.ts';
+import { DELETED } from './flags.ts';
+import type { MailboxKey } from './mailbox-key.ts';
 import { findMailbox, type Mailbox, type MailboxName } from './mailboxes.ts';
 import { PAGE_ROWS, uidsAfter } from './messages.ts';
 
@@ -32,4 +34,23 @@ function countUnclaimed(reader: Reader, { owner, id, recentFrom, uidNext }: Mail
     if (page.length < PAGE_ROWS) return count;
     after = page[page.length - 1]!;
   }
+}
+
+/** Messages marked \\Deleted. */
+export interface Deleted {
+  readonly messages: number;
+}
+
+const DELETED_PAGE = `SELECT coalesce(sum(flags & ${DELETED} <> 0), 0) AS messages, max(uid) AS last, count(*) AS looked
+  FROM (SELECT uid, flags FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT ${PAGE_ROWS})`;
+
+/** Those of one page above a UID; `last` is where the next page begins, undefined at the end. */
+export function deletedPage(
+  reader: Reader,
+  { owner, mailbox }: MailboxKey,
+  after: Uid | undefined,
+): Deleted & { readonly last: Uid | undefined } {
+  const row = reader.get(DELETED_PAGE, owner, mailbox, after ?? 0);
+  const isFull = Number(row?.['looked']) === PAGE_ROWS;
+  return { messages: Number(row?.['messages']), last: isFull ? idOf<Uid>(row?.['last']) : undefined };
 }

@@ -23,7 +23,7 @@ export interface Mailbox {
   /** From this UID on, no session has claimed messages as recent. */
   readonly recentFrom: Uid;
   readonly selectable: boolean;
-  /** `\Sent` and the like, RFC 6154. */
+  /** `\Sent` and the like, RFC 6154; several with a blank between. */
   readonly specialUse: string | undefined;
 }
 
@@ -48,6 +48,9 @@ const usualNames: Readonly<Record<string, string>> = {
   archive: '\\Archive',
   archives: '\\Archive',
 };
+
+/** What a mailbox may be made for. */
+export const specialUses = ['\\Archive', '\\Drafts', '\\Junk', '\\Sent', '\\Trash'] as const;
 
 function specialUseOf(name: string): string | undefined {
   const lower = name.toLowerCase();
@@ -183,15 +186,25 @@ function createOptions(name: string): { selectable: true; specialUse?: string } 
   return specialUse === undefined ? { selectable: true } : { selectable: true, specialUse };
 }
 
+export interface CreateArguments extends MailboxName {
+  /** Of `specialUses`; where nothing is said, the name may say it. */
+  readonly uses?: readonly string[];
+}
+
+function usedFor(uses: readonly string[]): { selectable: true; specialUse: string } {
+  return { selectable: true, specialUse: [...new Set(uses)].join(' ') };
+}
+
 /** Makes the levels above too. A name without a mailbox behind it comes to life again. */
-export const createMailbox = operation('store.createMailbox', async (tx, { owner, name }: MailboxName) => {
+export const createMailbox = operation('store.createMailbox', async (tx, { owner, name, uses }: CreateArguments) => {
   const existing = await tx.get(BY_NAME, owner, name);
   if (existing !== undefined) {
     if (existing['selectable'] === 1) throw new Failure('exists', 'The mailbox exists already');
     await tx.run('DELETE FROM mailbox WHERE account = ? AND id = ?', owner, Number(existing['id']));
   }
   await ensureParents(tx, owner, name);
-  const made = await createMailboxRow(tx, owner, name, createOptions(name));
+  const options = uses === undefined || uses.length === 0 ? createOptions(name) : usedFor(uses);
+  const made = await createMailboxRow(tx, owner, name, options);
   await checkCount(tx, owner);
   tx.afterCommit({ kind: 'account', account: owner });
   return made;
@@ -247,12 +260,14 @@ export const renameMailbox = operation('store.renameMailbox', async (tx, { owner
       `${from}${SEPARATOR}`,
       `${from}0`,
     );
-    await tx.run(
-      'UPDATE mailbox SET special_use = ? WHERE account = ? AND id = ?',
-      specialUseOf(to) ?? null,
-      owner,
-      mailbox.id,
-    );
+    // What it was made for stays; what the old name alone said goes with it.
+    if (mailbox.specialUse === specialUseOf(from))
+      await tx.run(
+        'UPDATE mailbox SET special_use = ? WHERE account = ? AND id = ?',
+        specialUseOf(to) ?? null,
+        owner,
+        mailbox.id,
+      );
   }
   await checkCount(tx, owner);
   tx.afterCommit({ kind: 'account', account: owner });

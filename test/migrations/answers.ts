@@ -103,7 +103,7 @@ async function imapAnswers(endpoint: Endpoint, { login, hasSettledInbox }: Accou
     lines.push(`> ${command}`, ...answer.untagged.map(responseText));
     return answer;
   };
-  const listed = await ask('LIST "" *');
+  const listed = await ask('LIST "" * RETURN (SPECIAL-USE)');
   await ask('LSUB "" *');
   for (const { text: line } of listed.untagged) {
     const name = /^LIST \([^)]*\) \S+ (.*)$/.exec(line)?.[1];

@@ -1,11 +1,14 @@
 // What we can do, in one table: CAPABILITY, the greeting and the reply to a login are printed from it.
-// RFC 3501 §6.1.1, RFC 2177, RFC 2971, RFC 4315, RFC 4959, RFC 5161, RFC 6154, RFC 6851, RFC 7888
+// RFC 3501 §6.1.1, RFC 2177, RFC 2342, RFC 2971, RFC 3348, RFC 3691, RFC 4315, RFC 4959, RFC 5161, RFC 5258, RFC 5819, RFC 6154,
+// RFC 6851, RFC 7888, RFC 7889, RFC 8438
 
 export interface CapabilityView {
   readonly authenticated: boolean;
   /** What this client may log in with as things stand; empty where a third party can listen. */
   readonly mechanisms: readonly string[];
   readonly offersTls: boolean;
+  /** What a message may have. */
+  readonly messageSizeBytes: number;
 }
 
 type Offer = (view: CapabilityView) => readonly string[];
@@ -30,14 +33,22 @@ const always: readonly (string | Offer)[] = [
 ];
 
 /** After it, a line each in the order in which they are printed. */
-const behindLogin: readonly string[] = [
+const behindLogin: readonly (string | Offer)[] = [
+  'NAMESPACE',
   'IDLE',
+  'CHILDREN',
+  'UNSELECT',
   'UIDPLUS',
-  'SPECIAL-USE',
-  'MOVE',
   'ESEARCH',
   'SEARCHRES',
   'WITHIN',
+  'LIST-EXTENDED',
+  'LIST-STATUS',
+  'SPECIAL-USE',
+  'CREATE-SPECIAL-USE',
+  'MOVE',
+  ({ messageSizeBytes }) => [`APPENDLIMIT=${messageSizeBytes}`],
+  'STATUS=SIZE',
   'PARTIAL',
 ];
 
@@ -46,11 +57,11 @@ const texts = new Map<string, string>();
 
 /** `CAPABILITY IMAP4rev1 ...`: as a response's text or a code's. */
 export function capabilityText(view: CapabilityView): string {
-  const key = `${view.authenticated} ${view.offersTls} ${view.mechanisms.join(' ')}`;
+  const key = `${view.authenticated} ${view.offersTls} ${view.messageSizeBytes} ${view.mechanisms.join(' ')}`;
   let text = texts.get(key);
   if (text === undefined) {
-    const offered = always.flatMap((offer) => (typeof offer === 'string' ? offer : offer(view)));
-    if (view.authenticated) offered.push(...behindLogin);
+    const offers = view.authenticated ? [...always, ...behindLogin] : always;
+    const offered = offers.flatMap((offer) => (typeof offer === 'string' ? offer : offer(view)));
     text = `CAPABILITY ${offered.join(' ')}`;
     texts.set(key, text);
   }

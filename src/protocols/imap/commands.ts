@@ -18,6 +18,7 @@ import { login } from './commands/login.ts';
 import { logout } from './commands/logout.ts';
 import { lsub } from './commands/lsub.ts';
 import { move } from './commands/move.ts';
+import { namespace } from './commands/namespace.ts';
 import { noop } from './commands/noop.ts';
 import { rename } from './commands/rename.ts';
 import { search } from './commands/search.ts';
@@ -26,6 +27,7 @@ import { starttls } from './commands/starttls.ts';
 import { status } from './commands/status.ts';
 import { store } from './commands/store.ts';
 import { subscribe, unsubscribe } from './commands/subscribe.ts';
+import { unselect } from './commands/unselect.ts';
 import { type CommandEntry, entry } from './handler.ts';
 
 export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, CommandEntry>([
@@ -44,6 +46,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['RENAME', entry(rename)],
   ['SUBSCRIBE', entry(subscribe)],
   ['UNSUBSCRIBE', entry(unsubscribe)],
+  ['NAMESPACE', entry(namespace)],
   ['LIST', entry(list)],
   ['LSUB', entry(lsub)],
   ['STATUS', entry(status)],
@@ -51,6 +54,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['IDLE', entry(idle)],
   ['CHECK', entry(check)],
   ['CLOSE', entry(close)],
+  ['UNSELECT', entry(unselect)],
   ['EXPUNGE', entry(expunge)],
   ['SEARCH', entry(search)],
   ['FETCH', entry(fetch)],

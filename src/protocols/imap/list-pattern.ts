@@ -22,6 +22,9 @@ export class ListPattern {
   matches(name: string): boolean {
     if (this.#isHopeless) return false;
     const pattern = this.#pattern;
+    // What clients ask for.
+    if (pattern === '*') return true;
+    if (pattern === '%') return !name.includes(SEPARATOR);
     // reachable[i]: the pattern so far matches the first i characters of the name.
     let reachable = new Uint8Array(name.length + 1);
     reachable[0] = 1;

@@ -198,7 +198,8 @@ export class ImapSession implements ImapConversation {
     const authenticated = this.#account !== undefined;
     const mechanisms = authenticated ? [] : this.door.logins.mechanisms({ door: 'imap', record: this.record });
     const offersTls = this.door.tls !== undefined && this.record.tls === undefined;
-    return capabilityText({ authenticated, mechanisms, offersTls });
+    const { messageSizeBytes } = this.door.limits;
+    return capabilityText({ authenticated, mechanisms, offersTls, messageSizeBytes });
   }
 
   write(text: string): void {

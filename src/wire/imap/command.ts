@@ -3,11 +3,12 @@
 import type { AppendCommand } from './commands/append.ts';
 import type { AuthenticateCommand } from './commands/authenticate.ts';
 import type { CopyCommand } from './commands/copy.ts';
+import type { CreateCommand } from './commands/create.ts';
 import type { EnableCommand } from './commands/enable.ts';
 import type { ExpungeCommand } from './commands/expunge.ts';
 import type { FetchCommand } from './commands/fetch.ts';
 import type { IdCommand } from './commands/id.ts';
-import type { ListCommand } from './commands/list.ts';
+import type { ListCommand, LsubCommand } from './commands/list.ts';
 import type { LoginCommand } from './commands/login.ts';
 import type { MailboxCommand } from './commands/mailbox.ts';
 import type { RenameCommand } from './commands/rename.ts';
@@ -24,7 +25,9 @@ export type ImapCommand =
   | AuthenticateCommand
   | MailboxCommand
   | RenameCommand
+  | CreateCommand
   | ListCommand
+  | LsubCommand
   | StatusCommand
   | AppendCommand
   | SearchCommand

@@ -1,18 +1,30 @@
-// CREATE. RFC 3501 §6.3.3
+// CREATE, with what the mailbox is to be for. RFC 3501 §6.3.3, RFC 6154 §3
 
-import { createMailbox, SEPARATOR } from '../../../store/mailboxes.ts';
-import { type MailboxCommand, parseMailbox } from '../../../wire/imap/commands/mailbox.ts';
+import { createMailbox, SEPARATOR, specialUses } from '../../../store/mailboxes.ts';
+import { type CreateCommand, parseCreate } from '../../../wire/imap/commands/create.ts';
+import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { newNamedPlace } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 
-export const create: CommandDefinition<MailboxCommand<'CREATE'>> = {
+export const create: CommandDefinition<CreateCommand> = {
   states: LOGGED_IN,
-  parse: parseMailbox('CREATE'),
-  async run({ mailbox }, session) {
+  parse: parseCreate,
+  async run({ mailbox, uses }, session) {
     // A separator at the end declares that mailboxes will come below; here every mailbox may have some.
     const name = mailbox.endsWith(SEPARATOR) ? mailbox.slice(0, -SEPARATOR.length) : mailbox;
-    await session.door.writer.execute(createMailbox, newNamedPlace(session, name));
+    const place = newNamedPlace(session, name);
+    await session.door.writer.execute(
+      createMailbox,
+      uses === undefined ? place : { ...place, uses: uses.map(knownUse) },
+    );
     return ok('CREATE completed');
   },
 };
+
+/** \All and \Flagged would be views of other mailboxes, which there are none of. */
+function knownUse(use: string): string {
+  const known = specialUses.find((one) => one.toLowerCase() === use.toLowerCase());
+  if (known !== undefined) return known;
+  throw new ImapFailure('unsupported', 'No mailbox can be made for that use', 'USEATTR');
+}

@@ -1,33 +1,125 @@
-// LIST. RFC 3501 §6.3.8, RFC 6154 §2: special-use attributes come with plain LIST.
+// LIST, plain and extended. A plain one tells of children and special uses unasked; an extended one what RETURN names.
+//
+// RECURSIVEMATCH  a level above a mailbox that was asked for is told where that one itself is not
+// RFC 3501 §6.3.8, RFC 3348 §4, RFC 5258 §3 §4, RFC 5819 §2, RFC 6154 §2
 
-import { listMailboxes, type Mailbox } from '../../../store/mailboxes.ts';
-import { type ListCommand, parseList } from '../../../wire/imap/commands/list.ts';
+import { listMailboxes, listSubscriptions, type Mailbox, SEPARATOR } from '../../../store/mailboxes.ts';
+import { type ListCommand, type ListReturn, parseList } from '../../../wire/imap/commands/list.ts';
 import { encodeMailboxName } from '../../../wire/imap/mailbox-name.ts';
 import { encodeList } from '../../../wire/imap/responses/mailbox.ts';
+import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ListPattern } from '../list-pattern.ts';
 import { ok } from '../reply.ts';
+import { writeStatus } from './status.ts';
+
+/** What there is under a name: a mailbox, or a subscription alone. */
+interface Listed {
+  readonly mailbox: Mailbox | undefined;
+  readonly isSubscribed: boolean;
+}
+
+const PLAIN: ReadonlySet<ListReturn> = new Set(['CHILDREN', 'SPECIAL-USE']);
+const NOTHING: ReadonlySet<ListReturn> = new Set();
 
 export const list: CommandDefinition<ListCommand> = {
   states: LOGGED_IN,
-  parse: parseList('LIST'),
-  async run({ reference, pattern }, session) {
-    if (pattern === '') {
+  parse: parseList,
+  async run(command, session) {
+    if (!command.isExtended && command.patterns[0] === '') {
       // A question about the separator and the root of the reference, which is always the same here.
       session.write(encodeList('LIST', ['\\Noselect'], ''));
       return ok('LIST completed');
     }
-    const wanted = new ListPattern(reference + pattern);
-    for (const mailbox of listMailboxes(session.door.reader, session.owner)) {
-      if (!wanted.matches(encodeMailboxName(mailbox.name))) continue;
-      session.write(encodeList('LIST', attributesOf(mailbox), mailbox.name));
+    const { select, status } = command;
+    const names = namesFor(command, session);
+    const asked = select.has('SUBSCRIBED') ? new Set([...(command.returns ?? NOTHING), 'SUBSCRIBED']) : command.returns;
+    const returns: ReadonlySet<string> = asked ?? (command.isExtended ? NOTHING : PLAIN);
+    const parents = returns.has('CHILDREN') ? levelsAbove(names.keys()) : undefined;
+    const matching = await matchingNames(command, names, session);
+    const below = select.has('RECURSIVEMATCH') ? wantedBelow(command, names, matching) : undefined;
+    const childInfo = [...select].filter((one) => one === 'SUBSCRIBED' || one === 'SPECIAL-USE');
+    for (const name of matching) {
+      const listed = names.get(name)!;
+      const isWanted = isSelected(command, listed);
+      if (!isWanted && below?.unlisted.has(name) !== true) continue;
+      const attributes = attributesOf(listed, returns, parents?.has(name) === true);
+      session.write(encodeList('LIST', attributes, name, below?.all.has(name) === true ? childInfo : []));
+      if (status.length > 0 && isWanted && listed.mailbox?.selectable === true)
+        await writeStatus(session, listed.mailbox, status);
       await session.breathe();
     }
     return ok('LIST completed');
   },
 };
 
-function attributesOf({ selectable, specialUse }: Mailbox): string[] {
-  const attributes = selectable ? [] : ['\\Noselect'];
-  return specialUse === undefined ? attributes : [...attributes, specialUse];
+/** By name, in its order; subscriptions where they are asked for, and levels that are no mailboxes where those may be told. */
+function namesFor({ select, returns }: ListCommand, { door, owner, reader }: ImapConversation): Map<string, Listed> {
+  const usesSubscriptions = select.has('SUBSCRIBED') || returns?.has('SUBSCRIBED') === true;
+  const subscribed = new Set(usesSubscriptions ? listSubscriptions(door.reader, reader) : []);
+  const names = new Map<string, Listed>();
+  for (const mailbox of listMailboxes(door.reader, owner))
+    names.set(mailbox.name, { mailbox, isSubscribed: subscribed.has(mailbox.name) });
+  if (!select.has('SUBSCRIBED')) return names;
+  const known = names.size;
+  for (const name of subscribed) if (!names.has(name)) names.set(name, { mailbox: undefined, isSubscribed: true });
+  if (names.size === known) return names;
+  if (select.has('RECURSIVEMATCH'))
+    for (const name of levelsAbove(subscribed))
+      if (!names.has(name)) names.set(name, { mailbox: undefined, isSubscribed: false });
+  return new Map([...names].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+async function matchingNames(
+  { reference, patterns }: ListCommand,
+  names: ReadonlyMap<string, Listed>,
+  session: ImapConversation,
+): Promise<Set<string>> {
+  const wanted = patterns.map((pattern) => new ListPattern(pattern === '' ? '' : reference + pattern));
+  const matching = new Set<string>();
+  for (const name of names.keys()) {
+    const encoded = encodeMailboxName(name);
+    if (wanted.some((pattern) => pattern.matches(encoded))) matching.add(name);
+    await session.breathe();
+  }
+  return matching;
+}
+
+function isSelected({ select }: ListCommand, { mailbox, isSubscribed }: Listed): boolean {
+  if (select.has('SUBSCRIBED') ? !isSubscribed : mailbox === undefined) return false;
+  return !select.has('SPECIAL-USE') || mailbox?.specialUse !== undefined;
+}
+
+/** Levels above all that is selected, and above what of it is not listed itself. */
+function wantedBelow(
+  command: ListCommand,
+  names: ReadonlyMap<string, Listed>,
+  matching: ReadonlySet<string>,
+): { readonly all: ReadonlySet<string>; readonly unlisted: ReadonlySet<string> } {
+  const selected = [...names].filter(([, listed]) => isSelected(command, listed)).map(([name]) => name);
+  return {
+    all: levelsAbove(selected),
+    unlisted: levelsAbove(selected.filter((name) => !matching.has(name))),
+  };
+}
+
+function levelsAbove(names: Iterable<string>): Set<string> {
+  const above = new Set<string>();
+  for (const name of names)
+    for (let end = name.lastIndexOf(SEPARATOR); end > 0; end = name.lastIndexOf(SEPARATOR, end - 1)) {
+      const level = name.slice(0, end);
+      if (above.has(level)) break;
+      above.add(level);
+    }
+  return above;
+}
+
+function attributesOf({ mailbox, isSubscribed }: Listed, returns: ReadonlySet<string>, hasChildren: boolean): string[] {
+  const attributes: string[] = [];
+  if (mailbox === undefined) attributes.push('\\NonExistent');
+  else if (!mailbox.selectable) attributes.push('\\Noselect');
+  if (isSubscribed && returns.has('SUBSCRIBED')) attributes.push('\\Subscribed');
+  if (returns.has('CHILDREN')) attributes.push(hasChildren ? '\\HasChildren' : '\\HasNoChildren');
+  if (mailbox?.specialUse !== undefined && returns.has('SPECIAL-USE')) attributes.push(mailbox.specialUse);
+  return attributes;
 }

@@ -1,7 +1,7 @@
 // LSUB. RFC 3501 §6.3.9: subscribed names, whether or not a mailbox is there; with `%` also the levels above them.
 
 import { listSubscriptions, SEPARATOR } from '../../../store/mailboxes.ts';
-import { type ListCommand, parseList } from '../../../wire/imap/commands/list.ts';
+import { type LsubCommand, parseLsub } from '../../../wire/imap/commands/list.ts';
 import { encodeMailboxName } from '../../../wire/imap/mailbox-name.ts';
 import { encodeList } from '../../../wire/imap/responses/mailbox.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
@@ -9,9 +9,9 @@ import { ListPattern } from '../list-pattern.ts';
 import { findNamed } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 
-export const lsub: CommandDefinition<ListCommand> = {
+export const lsub: CommandDefinition<LsubCommand> = {
   states: LOGGED_IN,
-  parse: parseList('LSUB'),
+  parse: parseLsub,
   async run({ reference, pattern }, session) {
     const wanted = new ListPattern(reference + pattern);
     const found = new Map<string, readonly string[]>();

@@ -1,7 +1,9 @@
-// STATUS: counters of one state of the mailbox, selected or not. RFC 3501 §6.3.10
+// STATUS: counters of one state of the mailbox, selected or not; as LIST gives them, too.
+// RFC 3501 §6.3.10, RFC 5819 §2, RFC 7889 §5, RFC 8438 §2, RFC 9051 §6.3.11
 
 import { Failure } from '../../../base/failure.ts';
-import { type MailboxCounters, readCounters } from '../../../store/counters.ts';
+import type { Uid } from '../../../base/ids.ts';
+import { type Deleted, deletedPage, type MailboxCounters, readCounters } from '../../../store/counters.ts';
 import type { Mailbox } from '../../../store/mailboxes.ts';
 import { parseStatus, type StatusCommand, type StatusItem } from '../../../wire/imap/commands/status.ts';
 import { encodeStatus } from '../../../wire/imap/responses/mailbox.ts';
@@ -13,18 +15,53 @@ import { ok } from '../reply.ts';
 export const status: CommandDefinition<StatusCommand> = {
   states: LOGGED_IN,
   parse: parseStatus,
-  run({ mailbox: name, items }, session) {
-    const { reader } = session.door;
-    const place = namedPlace(session, name);
-    const counters = readCounters(reader, place, items.includes('RECENT'));
+  async run({ mailbox: name, items }, session) {
+    const counters = readCounters(session.door.reader, namedPlace(session, name), items.includes('RECENT'));
     if (counters === undefined || !counters.mailbox.selectable) throw new Failure('not-found', 'No such mailbox');
-    const values = items.map((item) => [item, counterOf(item, counters, session)] as const);
-    session.write(encodeStatus(counters.mailbox.name, values));
+    await write(session, counters, items);
     return ok('STATUS completed');
   },
 };
 
-function counterOf(item: StatusItem, { mailbox, unclaimed }: MailboxCounters, session: ImapConversation): number {
+/** Of a mailbox whose row has been read; nothing where it is gone meanwhile. */
+export async function writeStatus(
+  session: ImapConversation,
+  mailbox: Mailbox,
+  items: readonly StatusItem[],
+): Promise<void> {
+  const counters = items.includes('RECENT')
+    ? readCounters(session.door.reader, mailbox, true)
+    : { mailbox, unclaimed: 0 };
+  if (counters !== undefined) await write(session, counters, items);
+}
+
+async function write(
+  session: ImapConversation,
+  counters: MailboxCounters,
+  items: readonly StatusItem[],
+): Promise<void> {
+  const { mailbox } = counters;
+  const deleted = items.includes('DELETED') ? await countDeleted(session, mailbox) : undefined;
+  const values = items.map((item) => [item, counterOf(item, { ...counters, deleted }, session)] as const);
+  session.write(encodeStatus(mailbox.name, values));
+}
+
+async function countDeleted(session: ImapConversation, { owner, id }: Mailbox): Promise<Deleted> {
+  const found = { messages: 0 };
+  for (let after: Uid | undefined = undefined; ; ) {
+    const page = deletedPage(session.door.reader, { owner, mailbox: id }, after);
+    found.messages += page.messages;
+    if (page.last === undefined || session.gone) return found;
+    after = page.last;
+    await session.breathe();
+  }
+}
+
+function counterOf(
+  item: StatusItem,
+  { mailbox, unclaimed, deleted }: MailboxCounters & { readonly deleted: Deleted | undefined },
+  session: ImapConversation,
+): number {
   switch (item) {
     case 'MESSAGES':
       return mailbox.messages;
@@ -36,6 +73,12 @@ function counterOf(item: StatusItem, { mailbox, unclaimed }: MailboxCounters, se
       return mailbox.uidValidity;
     case 'UNSEEN':
       return mailbox.unseen;
+    case 'SIZE':
+      return mailbox.bytes;
+    case 'DELETED':
+      return deleted?.messages ?? 0;
+    case 'APPENDLIMIT':
+      return session.door.limits.messageSizeBytes;
     default:
       return item satisfies never;
   }

@@ -11,10 +11,11 @@ import { type NumberSet, STAR } from '../values.ts';
 import { parseAppend, startsMessage } from './append.ts';
 import { parseAuthenticate } from './authenticate.ts';
 import { parseCopy } from './copy.ts';
+import { parseCreate } from './create.ts';
 import { parseExpunge } from './expunge.ts';
 import { parseFetch } from './fetch.ts';
 import { parseId } from './id.ts';
-import { parseList } from './list.ts';
+import { parseList, parseLsub } from './list.ts';
 import { parseLogin } from './login.ts';
 import { parseMailbox } from './mailbox.ts';
 import { parseRename } from './rename.ts';
@@ -29,10 +30,11 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['LOGIN', parseLogin],
   ['AUTHENTICATE', parseAuthenticate],
   ['SELECT', parseMailbox('SELECT')],
-  ['CREATE', parseMailbox('CREATE')],
+  ['CREATE', parseCreate],
+  ['NAMESPACE', parseSimple('NAMESPACE')],
   ['RENAME', parseRename],
-  ['LIST', parseList('LIST')],
-  ['LSUB', parseList('LSUB')],
+  ['LIST', parseList],
+  ['LSUB', parseLsub],
   ['STATUS', parseStatus],
   ['APPEND', parseAppend],
   ['SEARCH', (cursor) => parseSearch(cursor, false)],
@@ -69,6 +71,15 @@ const saved: NumberSet = { unit: 'saved', ranges: [] };
 const none = { system: [], keywords: [] } as const;
 const whole = { part: [], text: undefined, fields: [] } as const;
 
+const plainList = {
+  name: 'LIST',
+  reference: '',
+  select: new Set<never>(),
+  returns: undefined,
+  status: [],
+  isExtended: false,
+} as const;
+
 const table: readonly [bytes: string, value: ImapCommand][] = [
   ['NOOP', { name: 'NOOP' }],
   ['noop', { name: 'NOOP' }],
@@ -91,10 +102,25 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ['AUTHENTICATE PLAIN AGEAYg==', { name: 'AUTHENTICATE', mechanism: 'PLAIN', initial: 'AGEAYg==' }],
   ['SELECT inBOX', { name: 'SELECT', mailbox: 'INBOX' }],
   ['SELECT "Entw&APw-rfe/&-"', { name: 'SELECT', mailbox: 'Entwürfe/&' }],
-  ['CREATE {5}\r\na b/c', { name: 'CREATE', mailbox: 'a b/c' }],
+  ['CREATE {5}\r\na b/c', { name: 'CREATE', mailbox: 'a b/c', uses: undefined }],
+  ['CREATE x (USE (\\Sent \\foo))', { name: 'CREATE', mailbox: 'x', uses: ['\\Sent', '\\foo'] }],
+  ['CREATE x ()', { name: 'CREATE', mailbox: 'x', uses: undefined }],
+  ['NAMESPACE', { name: 'NAMESPACE' }],
   ['RENAME a "b"', { name: 'RENAME', from: 'a', to: 'b' }],
-  ['LIST "" *', { name: 'LIST', reference: '', pattern: '*' }],
-  ['LIST a/ %/b]', { name: 'LIST', reference: 'a/', pattern: '%/b]' }],
+  ['LIST "" *', { ...plainList, patterns: ['*'] }],
+  ['LIST a/ %/b]', { ...plainList, reference: 'a/', patterns: ['%/b]'] }],
+  ['LIST () "" *', { ...plainList, patterns: ['*'], isExtended: true }],
+  ['LIST "" (a "b%")', { ...plainList, patterns: ['a', 'b%'], isExtended: true }],
+  [
+    'LIST (subscribed RECURSIVEMATCH) "" % RETURN (CHILDREN STATUS (MESSAGES SIZE) SPECIAL-USE)',
+    {
+      ...plainList,
+      ...{ patterns: ['%'], isExtended: true, select: new Set(['SUBSCRIBED', 'RECURSIVEMATCH'] as const) },
+      returns: new Set(['CHILDREN', 'SPECIAL-USE'] as const),
+      status: ['MESSAGES', 'SIZE'],
+    },
+  ],
+  ['LIST "" % RETURN ()', { ...plainList, patterns: ['%'], returns: new Set(), isExtended: true }],
   ['LSUB "" ""', { name: 'LSUB', reference: '', pattern: '' }],
   ['STATUS INBOX (messages UNSEEN MESSAGES)', { name: 'STATUS', mailbox: 'INBOX', items: ['MESSAGES', 'UNSEEN'] }],
   ['APPEND INBOX ', { name: 'APPEND', mailbox: 'INBOX', flags: none, internalDate: undefined }],
@@ -317,7 +343,20 @@ const wrong: readonly string[] = [
   'RENAME a',
   'LIST ""',
   'STATUS INBOX ()',
-  'STATUS INBOX (SIZE)',
+  'STATUS INBOX (SIZES)',
+  'LIST (RECURSIVEMATCH) "" *',
+  'LIST (RECURSIVEMATCH REMOTE) "" *',
+  'LIST (X) "" *',
+  'LIST "" ()',
+  `LIST "" (${'a '.repeat(100)}a)`,
+  'LIST "" * RETURN',
+  'LIST "" * RETURN (X)',
+  'LIST "" * RETURN (STATUS ())',
+  'CREATE x USE',
+  'CREATE x (USE)',
+  'CREATE x (USE ())(USE ())',
+  'CREATE x (USE () USE ())',
+  'CREATE x (USE (Sent))',
   'STATUS INBOX MESSAGES',
   'APPEND INBOX (\\Recent) ',
   'APPEND INBOX (\\Foo) ',

@@ -1,12 +1,12 @@
-// The commands whose one argument is a mailbox. RFC 3501 §6.3.1 to §6.3.4, §6.3.6, §6.3.7
+// The commands whose one argument is a mailbox. RFC 3501 §6.3.1, §6.3.2, §6.3.4, §6.3.6, §6.3.7
 
 import type { ImapCursor } from '../grammar.ts';
 
-export type MailboxCommandName = 'SELECT' | 'EXAMINE' | 'CREATE' | 'DELETE' | 'SUBSCRIBE' | 'UNSUBSCRIBE';
+export type MailboxCommandName = 'SELECT' | 'EXAMINE' | 'DELETE' | 'SUBSCRIBE' | 'UNSUBSCRIBE';
 
 export interface MailboxCommand<N extends MailboxCommandName = MailboxCommandName> {
   readonly name: N;
-  /** In Unicode. CREATE's may end in the separator. */
+  /** In Unicode. */
   readonly mailbox: string;
 }
 

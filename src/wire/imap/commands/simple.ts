@@ -1,8 +1,17 @@
-// The commands without arguments. RFC 3501 §6.1, §6.2.1, §6.4.1, §6.4.2, RFC 2177
+// The commands without arguments. RFC 3501 §6.1, §6.2.1, §6.4.1, §6.4.2, RFC 2177, RFC 2342 §5, RFC 3691 §2
 
 import type { ImapCursor } from '../grammar.ts';
 
-export type SimpleName = 'CAPABILITY' | 'NOOP' | 'LOGOUT' | 'STARTTLS' | 'CHECK' | 'CLOSE' | 'IDLE';
+export type SimpleName =
+  | 'CAPABILITY'
+  | 'NOOP'
+  | 'LOGOUT'
+  | 'STARTTLS'
+  | 'CHECK'
+  | 'CLOSE'
+  | 'UNSELECT'
+  | 'NAMESPACE'
+  | 'IDLE';
 
 export interface SimpleCommand<N extends SimpleName = SimpleName> {
   readonly name: N;

@@ -1,8 +1,17 @@
-// STATUS as a value. RFC 3501 §6.3.10
+// STATUS as a value. RFC 3501 §6.3.10, RFC 9051 §6.3.11 (SIZE, DELETED), RFC 7889 §5
 
 import type { ImapCursor } from '../grammar.ts';
 
-const statusItems = ['MESSAGES', 'RECENT', 'UIDNEXT', 'UIDVALIDITY', 'UNSEEN'] as const;
+const statusItems = [
+  'MESSAGES',
+  'RECENT',
+  'UIDNEXT',
+  'UIDVALIDITY',
+  'UNSEEN',
+  'SIZE',
+  'DELETED',
+  'APPENDLIMIT',
+] as const;
 export type StatusItem = (typeof statusItems)[number];
 
 export interface StatusCommand {
@@ -16,11 +25,17 @@ export function parseStatus(cursor: ImapCursor): StatusCommand {
   cursor.space();
   const mailbox = cursor.mailbox();
   cursor.space();
+  const items = parseStatusItems(cursor);
+  cursor.end();
+  return { name: 'STATUS', mailbox, items };
+}
+
+/** `(item item ...)`, each once. */
+export function parseStatusItems(cursor: ImapCursor): readonly StatusItem[] {
   const items = new Set<StatusItem>();
   cursor.list(() => items.add(parseStatusItem(cursor)));
   if (items.size === 0) cursor.fail('a status item');
-  cursor.end();
-  return { name: 'STATUS', mailbox, items: [...items] };
+  return [...items];
 }
 
 function parseStatusItem(cursor: ImapCursor): StatusItem {
@@ -29,5 +44,5 @@ function parseStatusItem(cursor: ImapCursor): StatusItem {
   const item = statusItems.find((one) => one === word);
   if (item !== undefined) return item;
   cursor.at = start;
-  return cursor.fail('MESSAGES, RECENT, UIDNEXT, UIDVALIDITY or UNSEEN');
+  return cursor.fail(statusItems.join(', '));
 }

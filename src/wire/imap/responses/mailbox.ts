@@ -5,10 +5,34 @@ import { encodeMailboxName } from '../mailbox-name.ts';
 import type { NumberRange } from '../values.ts';
 import { encodeAstring, encodeString } from './strings.ts';
 
-/** `name` in Unicode, '' for the answer to a question about the separator. */
-export function encodeList(kind: 'LIST' | 'LSUB', attributes: readonly string[], name: string): string {
+/**
+ * `name` in Unicode, '' for the answer to a question about the separator. `childInfo`: what mailboxes below are that were
+ * asked for. RFC 5258 §4
+ */
+export function encodeList(
+  kind: 'LIST' | 'LSUB',
+  attributes: readonly string[],
+  name: string,
+  childInfo: readonly string[] = [],
+): string {
   const text = name === '' ? '""' : encodeMailbox(name);
-  return `* ${kind} (${attributes.join(' ')}) "/" ${text}\r\n`;
+  const items = childInfo.length === 0 ? '' : ` ("CHILDINFO" (${childInfo.map(encodeString).join(' ')}))`;
+  return `* ${kind} (${attributes.join(' ')}) "/" ${text}${items}\r\n`;
+}
+
+/** What names begin with, and the character between their levels. */
+export interface Namespace {
+  readonly prefix: string;
+  readonly separator: string;
+}
+
+/** Personal, other users' and shared ones; NIL where there are none. RFC 2342 §6 */
+export function encodeNamespaces(kinds: readonly (readonly Namespace[])[]): string {
+  const texts = kinds.map((namespaces) => {
+    const pairs = namespaces.map(({ prefix, separator }) => `(${encodeString(prefix)} ${encodeString(separator)})`);
+    return pairs.length === 0 ? 'NIL' : `(${pairs.join('')})`;
+  });
+  return `* NAMESPACE ${texts.join(' ')}\r\n`;
 }
 
 function encodeMailbox(name: string): string {
