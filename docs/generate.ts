@@ -443,6 +443,7 @@ const KIND_WORDS = {
   conflict: 'another client has changed it or holds it',
   unsupported: 'not built, or not offered',
   full: 'the disk has no space: temporary',
+  damaged: 'the bytes that are kept are not those that were written',
   unavailable: 'could not find out: temporary',
 } as const satisfies Record<FailureKind, string>;
 

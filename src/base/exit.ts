@@ -34,6 +34,7 @@ const EXIT_OF_FAILURE = {
   conflict: EXIT.tryAgain,
   unsupported: EXIT.usage,
   full: EXIT.tryAgain,
+  damaged: EXIT.ioError,
   unavailable: EXIT.tryAgain,
 } as const satisfies Record<FailureKind, number>;
 

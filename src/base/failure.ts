@@ -28,6 +28,7 @@ export type FailureKind =
   | 'conflict' // another client changed it, or holds it
   | 'unsupported'
   | 'full'
+  | 'damaged' // what is kept are not the bytes that were written
   | 'unavailable';
 
 export const failureKinds = [
@@ -47,6 +48,7 @@ export const failureKinds = [
   'conflict',
   'unsupported',
   'full',
+  'damaged',
   'unavailable',
 ] as const satisfies readonly FailureKind[];
 

@@ -15,7 +15,7 @@ import type { Migration, MigrationConnection, Row, Value } from './operation.ts'
 /** "WPST" */
 const APPLICATION_ID = 0x57505354;
 /** Goes up with any change that an older program must not touch. */
-export const FORMAT = 5;
+export const FORMAT = 6;
 /** Rows that a step has in memory at once. */
 const PAGE_ROWS = 1000;
 

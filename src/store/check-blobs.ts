@@ -1,18 +1,21 @@
 // The checker of message bytes: each message lies where its row says, and is what was written.
 //
 // In      message rows, segment files
-// Out     problems; a message that is expunged meanwhile is none
-// Record  see segment.ts: header with checksum of its own, CRC-32 of the bytes; the row has their SHA-256
+// Out     problems; a message that is expunged or moved meanwhile is none
+// Record  see segment.ts: header with checksum of its own, CRC-32 of the bytes as they are stored; the row has the SHA-256 of the plain
+//         ones
 
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import { Failure } from '../base/failure.ts';
-import { idOf, idText, type SegmentId } from '../base/ids.ts';
-import type { Reader, Row } from '../database/operation.ts';
+import { idText, type SegmentId } from '../base/ids.ts';
+import type { Reader, Value } from '../database/operation.ts';
+import { blobColumns, blobOf, storedBytes } from './blob-row.ts';
 import { BLOB_CHUNK_BYTES, Blobs } from './blobs.ts';
-import { messageName, pages, type StoreProblem } from './check-pages.ts';
-import { PLAIN, parseRecordHeader, RECORD_HEADER_BYTES, segmentPath } from './segment.ts';
+import { messageName, nextTurn, PAGE, type StoreProblem } from './check-pages.ts';
+import { FRAMED } from './frames.ts';
+import { type Blob, PLAIN, parseRecordHeader, RECORD_HEADER_BYTES, segmentPath } from './segment.ts';
 
 export interface BlobCheckOptions {
   readonly reader: Reader;
@@ -22,35 +25,63 @@ export interface BlobCheckOptions {
   readonly bytes: boolean;
 }
 
+const PLACES = `SELECT ${blobColumns('m.')}, s.id AS known FROM message m LEFT JOIN segment s ON s.id = m.segment`;
+/** A message that is moved so often while it is looked at is left to the next check. */
+const LOOKS_MAX = 5;
+
 export async function* checkBlobs({ reader, segments, bytes }: BlobCheckOptions): AsyncGenerator<StoreProblem> {
   const sizes = new Map<SegmentId, number | undefined>();
   const blobs = new Blobs(segments, reader);
-  const read = (after: number, limit: number): Row[] =>
-    reader.all(
-      `SELECT m.id, m.segment, m.offset, m.length, m.hash, m.codec, s.id AS known
-       FROM message m LEFT JOIN segment s ON s.id = m.segment WHERE m.id > ? ORDER BY m.id LIMIT +?`,
-      after,
-      limit,
-    );
+  const look = async (place: Place): Promise<StoreProblem | undefined> => {
+    const { segment } = place.blob;
+    if (!sizes.has(segment)) sizes.set(segment, await fileSize(segmentPath(segments, segment)));
+    let found = blobProblem(place, sizes.get(segment));
+    // A segment that was open has grown since its file was measured.
+    if (found?.problem === 'blob beyond file') {
+      sizes.set(segment, await fileSize(segmentPath(segments, segment)));
+      found = blobProblem(place, sizes.get(segment));
+    }
+    return found ?? (bytes ? recordProblem(blobs, place.blob) : undefined);
+  };
   try {
-    for await (const rows of pages(read, (row) => Number(row['id'])))
-      for (const row of rows) {
-        const segment = idOf<SegmentId>(row['segment']);
-        if (!sizes.has(segment)) sizes.set(segment, await fileSize(segmentPath(segments, segment)));
-        let found = blobProblem(row, sizes.get(segment));
-        // A segment that was open has grown since its file was measured.
-        if (found?.problem === 'blob beyond file') {
-          sizes.set(segment, await fileSize(segmentPath(segments, segment)));
-          found = blobProblem(row, sizes.get(segment));
+    for (let after = 0; ; ) {
+      const rows = reader.arrays(`${PLACES} WHERE m.id > ? ORDER BY m.id LIMIT +?`, after, PAGE);
+      for (let place of rows.map(placeOf)) {
+        after = place.blob.message;
+        for (let looks = 1; looks <= LOOKS_MAX; looks++) {
+          const found = await look(place);
+          if (found === undefined) break;
+          const [row] = reader.arrays(`${PLACES} WHERE m.id = ?`, place.blob.message);
+          // Expunged and collected since the page was read: nothing is wrong.
+          if (row === undefined) break;
+          const now = placeOf(row);
+          if (isSame(now, place)) {
+            yield found;
+            break;
+          }
+          place = now;
         }
-        if (found === undefined && bytes) found = await recordProblem(blobs, row);
-        // Expunged and collected since the page was read: nothing is wrong.
-        if (found !== undefined && reader.get('SELECT 1 FROM message WHERE id = ?', Number(row['id'])) !== undefined)
-          yield found;
       }
+      if (rows.length < PAGE) return;
+      await nextTurn();
+    }
   } finally {
     blobs.close();
   }
+}
+
+interface Place {
+  readonly blob: Blob;
+  /** Its segment has a row. */
+  readonly isKnown: boolean;
+}
+
+function placeOf(row: readonly Value[]): Place {
+  return { blob: blobOf(row, 0), isKnown: row.at(-1) !== null };
+}
+
+function isSame({ blob: a }: Place, { blob: b }: Place): boolean {
+  return a.segment === b.segment && a.offset === b.offset;
 }
 
 async function fileSize(path: string): Promise<number | undefined> {
@@ -61,15 +92,14 @@ async function fileSize(path: string): Promise<number | undefined> {
   }
 }
 
-function blobProblem(row: Row, fileBytes: number | undefined): StoreProblem | undefined {
-  const where = messageName(row['id']);
-  const segment = idOf<SegmentId>(row['segment']);
-  const offset = Number(row['offset']);
-  const length = Number(row['length']);
+function blobProblem({ blob, isKnown }: Place, fileBytes: number | undefined): StoreProblem | undefined {
+  const { message, segment, offset, codec } = blob;
+  const where = messageName(message);
+  const length = storedBytes(blob);
   const name = `segment ${idText(segment)}`;
-  if (row['known'] === null) return { problem: 'no segment row', where, detail: `${name} is not known` };
+  if (!isKnown) return { problem: 'no segment row', where, detail: `${name} is not known` };
   if (fileBytes === undefined) return { problem: 'no segment file', where, detail: `${name} has no file` };
-  if (row['codec'] !== PLAIN) return { problem: 'codec', where, detail: `${row['codec']} is not known` };
+  if (codec !== PLAIN && codec !== FRAMED) return { problem: 'codec', where, detail: `${codec} is not known` };
   if (offset < RECORD_HEADER_BYTES || length < 0 || offset + length > fileBytes) {
     const detail = `bytes ${offset} to ${offset + length} of ${name}, which has ${fileBytes}`;
     return { problem: 'blob beyond file', where, detail };
@@ -78,33 +108,28 @@ function blobProblem(row: Row, fileBytes: number | undefined): StoreProblem | un
 }
 
 /** The record around a blob: header, checksum and hash. */
-async function recordProblem(blobs: Blobs, row: Row): Promise<StoreProblem | undefined> {
-  const where = messageName(row['id']);
-  const segment = idOf<SegmentId>(row['segment']);
-  const offset = Number(row['offset']);
-  const length = Number(row['length']);
-  const record = {
-    segment,
-    offset: offset - RECORD_HEADER_BYTES,
-    length: RECORD_HEADER_BYTES + length,
-    hash: row['hash'] as Uint8Array,
-    codec: PLAIN,
-  };
+async function recordProblem(blobs: Blobs, blob: Blob): Promise<StoreProblem | undefined> {
+  const { message, segment, offset, codec } = blob;
+  const where = messageName(message);
+  const length = storedBytes(blob);
   try {
-    const header = parseRecordHeader(await blobs.read(record, 0, RECORD_HEADER_BYTES));
+    const header = parseRecordHeader(await blobs.readSegment(segment, offset - RECORD_HEADER_BYTES, offset));
     if (header === undefined) return { problem: 'record header', where, detail: 'there is none before its bytes' };
-    if (header.id !== row['id'] || header.length !== length)
-      return { problem: 'record header', where, detail: `of ${messageName(header.id)}, ${header.length} bytes` };
+    if (header.id !== message || header.length !== length || header.codec !== codec) {
+      const detail = `of ${messageName(header.id)}, ${header.length} bytes, codec ${header.codec}`;
+      return { problem: 'record header', where, detail };
+    }
     let checksum = 0;
-    const hash = createHash('sha256');
-    for (let at = RECORD_HEADER_BYTES; at < record.length; at += BLOB_CHUNK_BYTES) {
-      const piece = await blobs.read(record, at, BLOB_CHUNK_BYTES);
-      checksum = crc32(piece, checksum);
-      hash.update(piece);
+    for (let at = 0; at < length; at += BLOB_CHUNK_BYTES) {
+      const to = Math.min(length, at + BLOB_CHUNK_BYTES);
+      checksum = crc32(await blobs.readSegment(segment, offset + at, offset + to), checksum);
     }
     if (checksum !== header.checksum)
       return { problem: 'record checksum', where, detail: 'its bytes are not those that were written' };
-    if (!hash.digest().equals(record.hash))
+    const hash = createHash('sha256');
+    for (let at = 0; at < blob.length; at += BLOB_CHUNK_BYTES)
+      hash.update(await blobs.read(blob, at, BLOB_CHUNK_BYTES));
+    if (!hash.digest().equals(blob.hash))
       return { problem: 'record hash', where, detail: 'its bytes are not those that its row names' };
     return undefined;
   } catch (error) {

@@ -10,7 +10,7 @@ import { expunge } from './expunge.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { createMailbox, deleteMailbox } from './mailboxes.ts';
 import { getMessage, messagesBetween } from './messages.ts';
-import { type Blob, segmentPath } from './segment.ts';
+import { segmentPath } from './segment.ts';
 import { TestStore } from './testing.ts';
 
 async function open(context: TestContext) {
@@ -125,14 +125,16 @@ test('what is asked for in one turn, lying together or apart, overlapping, twice
   for (const id of [first, second]) writeFileSync(segmentPath(store.segmentsPath, id), bytes);
   const blobs = new Blobs(store.segmentsPath, store.database.reader);
   context.after(() => blobs.close());
-  const blobOf = (segment: SegmentId, offset: number, length: number): Blob => ({
-    ...{ segment, offset, length, hash: Buffer.alloc(32), codec: 0 },
-  });
-  const neighbours = Array.from({ length: 40 }, (_, i) => blobOf(i % 3 === 0 ? second : first, i * 10_100, 10_000));
-  const odd = [blobOf(first, 5_000, 20_000), blobOf(first, 0, 500_000), blobOf(first, 5_000, 20_000)];
-  const cut = [blobOf(second, 599_000, 900), blobOf(second, 599_900, 200)];
-  const asked = [...neighbours, ...odd, ...cut, blobOf(gone, 0, 10)].toReversed();
-  const outcomes = await Promise.all(asked.map((blob) => blobs.read(blob).catch((error: Failure) => error.kind)));
+  const rangeOf = (segment: SegmentId, offset: number, length: number) => ({ segment, offset, length });
+  const neighbours = Array.from({ length: 40 }, (_, i) => rangeOf(i % 3 === 0 ? second : first, i * 10_100, 10_000));
+  const odd = [rangeOf(first, 5_000, 20_000), rangeOf(first, 0, 500_000), rangeOf(first, 5_000, 20_000)];
+  const cut = [rangeOf(second, 599_000, 900), rangeOf(second, 599_900, 200)];
+  const asked = [...neighbours, ...odd, ...cut, rangeOf(gone, 0, 10)].toReversed();
+  const outcomes = await Promise.all(
+    asked.map(({ segment, offset, length }) =>
+      blobs.readSegment(segment, offset, offset + length).catch((error: Failure) => error.kind),
+    ),
+  );
   const expected = asked.map(({ segment, offset, length }) => {
     if (segment === gone) return 'not-found';
     return offset + length > bytes.length ? 'unavailable' : bytes.subarray(offset, offset + length);
@@ -147,11 +149,7 @@ test('many segments, few descriptors', async (context) => {
   const blobs = new Blobs(store.segmentsPath, store.database.reader);
   const open_ = (): number => readdirSync('/proc/self/fd').length;
   const before = open_();
-  const texts = await Promise.all(
-    ids.map((segment) =>
-      blobs.read({ segment: idOf(segment), offset: 0, length: 5, hash: Buffer.alloc(32), codec: 0 }),
-    ),
-  );
+  const texts = await Promise.all(ids.map((segment) => blobs.readSegment(idOf(segment), 0, 5)));
   assert.ok(texts.every((text) => text.toString() === 'text '));
   await new Promise((turn) => setTimeout(turn, 20));
   assert.ok(open_() <= before + 70, `${open_() - before} descriptors`);

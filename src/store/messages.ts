@@ -6,6 +6,7 @@
 import { Failure } from '../base/failure.ts';
 import { idOf, type MessageId, type Modseq, type Uid } from '../base/ids.ts';
 import type { Reader, Value } from '../database/operation.ts';
+import { blobColumns, blobOf } from './blob-row.ts';
 import { parseKeywords } from './flags.ts';
 import { checkOwnFlags, type MailboxAccess, type MailboxKey, type UidRange } from './mailbox-key.ts';
 import type { Blob } from './segment.ts';
@@ -89,8 +90,8 @@ export function flagsBetween(reader: Reader, access: MailboxAccess, range: UidRa
     .map(messageFlags);
 }
 
-const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.size, m.id, m.segment, m.offset,
-  m.length, m.hash, m.codec, m.received, m.trace_bytes, m.header, m.structure, m.parser, m.bare_lf`;
+const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.size, ${blobColumns('m.')},
+  m.received, m.trace_bytes, m.header, m.structure, m.parser, m.bare_lf`;
 
 function mailboxMessage(row: readonly Value[]): MailboxMessage {
   return {
@@ -105,24 +106,13 @@ function mailboxMessage(row: readonly Value[]): MailboxMessage {
 function messageRow(row: readonly Value[], first: number): MessageRow {
   return {
     id: idOf(row[first]),
-    blob: blobOf(row, first + 1),
-    received: Number(row[first + 6]),
-    traceBytes: Number(row[first + 7]),
-    header: String(row[first + 8]),
-    structure: String(row[first + 9]),
-    parser: Number(row[first + 10]),
-    bareLineFeeds: Number(row[first + 11]),
-  };
-}
-
-/** The columns of a blob from `first` on. */
-function blobOf(row: readonly Value[], first: number): Blob {
-  return {
-    segment: idOf(row[first]),
-    offset: Number(row[first + 1]),
-    length: Number(row[first + 2]),
-    hash: row[first + 3] as Uint8Array,
-    codec: Number(row[first + 4]),
+    blob: blobOf(row, first),
+    received: Number(row[first + 7]),
+    traceBytes: Number(row[first + 8]),
+    header: String(row[first + 9]),
+    structure: String(row[first + 10]),
+    parser: Number(row[first + 11]),
+    bareLineFeeds: Number(row[first + 12]),
   };
 }
 
@@ -195,7 +185,7 @@ export function bytesBetween(
 ): StoredBytes[] {
   return reader
     .arrays(
-      `SELECT r.uid, m.parser, m.bare_lf, m.segment, m.offset, m.length, m.hash, m.codec
+      `SELECT r.uid, m.parser, m.bare_lf, ${blobColumns('m.')}
        FROM mailbox_message r JOIN message m ON m.id = r.message
        WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
       owner,
@@ -221,12 +211,9 @@ export type StoredMessage = Pick<MessageRow, 'id' | 'blob' | 'received' | 'trace
 
 /** A copy by its id, for channels: what was parsed of it is not read. */
 export function getMessage(reader: Reader, id: MessageId): StoredMessage {
-  const row = reader.arrays(
-    'SELECT segment, offset, length, hash, codec, received, trace_bytes FROM message WHERE id = ?',
-    id,
-  )[0];
+  const row = reader.arrays(`SELECT ${blobColumns()}, received, trace_bytes FROM message WHERE id = ?`, id)[0];
   if (row === undefined) throw new Failure('not-found', 'No such message');
-  return { id, blob: blobOf(row, 0), received: Number(row[5]), traceBytes: Number(row[6]) };
+  return { id, blob: blobOf(row, 0), received: Number(row[7]), traceBytes: Number(row[8]) };
 }
 
 /**

@@ -13,11 +13,12 @@
 import { hash as hashOnce } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asFailure, Failure } from '../base/failure.ts';
-import { idOf, idText, type MessageId, type SegmentId } from '../base/ids.ts';
+import { idOf, idText, type MessageId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 import { operation, type Reader, type Writer } from '../database/operation.ts';
 import { countBareLineFeeds } from '../message/lines.ts';
 import { PARSER, parseMessage } from '../message/structure.ts';
+import { blobColumns, blobOf } from './blob-row.ts';
 import type { Blobs } from './blobs.ts';
 import type { Blob } from './segment.ts';
 
@@ -96,20 +97,14 @@ export async function reparse(parts: ReparseParts, signal: AbortSignal): Promise
   };
   for (let after = idOf<MessageId>(-1); ; ) {
     const page = reader.arrays(
-      'SELECT id, parser, segment, offset, length, hash, codec FROM message WHERE id > ? ORDER BY id LIMIT +?',
+      `SELECT parser, ${blobColumns()} FROM message WHERE id > ? ORDER BY id LIMIT +?`,
       after,
       PAGE_ROWS,
     );
-    for (const [id, parser, segment, offset, length, hash, codec] of page) {
-      after = idOf(id);
-      if (Number(parser) >= PARSER) continue;
-      const blob = {
-        segment: idOf<SegmentId>(segment),
-        offset: Number(offset),
-        length: Number(length),
-        hash: hash as Uint8Array,
-        codec: Number(codec),
-      };
+    for (const row of page) {
+      const blob = blobOf(row, 1);
+      after = blob.message;
+      if (Number(row[0]) >= PARSER) continue;
       const message = await parseAgain(parts, after, blob);
       if (message instanceof Failure) {
         if (left++ < LOGGED_MAX)

@@ -23,16 +23,21 @@ import { SEGMENT_BYTES } from '../base/limits.ts';
 export const RECORD_HEADER_BYTES = 32;
 const MAGIC = 0x31535057;
 const EMPTY = Buffer.alloc(0);
-/** Codec of a record: 0 is plain bytes. Compression and encryption come as further numbers. */
+/** Codec of a record: plain bytes. Compressed ones: FRAMED, see frames.ts; encryption would come as a further number. */
 export const PLAIN = 0;
 
 /** Where the bytes of a message lie. `hash` is the SHA-256 of the plain bytes. */
 export interface Blob {
+  /** Whose bytes they are: where they lie may change. */
+  readonly message: MessageId;
   readonly segment: SegmentId;
   readonly offset: number;
   readonly length: number;
   readonly hash: Uint8Array;
+  /** PLAIN, or FRAMED (frames.ts). */
   readonly codec: number;
+  /** Of the bytes as they lie there; absent: `length`, which is that of the plain ones. */
+  readonly stored?: number;
   /** Written and not synced: the writer does that before it commits the row. Absent: on disk. */
   readonly isUnsynced?: true;
 }
@@ -41,10 +46,11 @@ export function segmentPath(directory: string, segment: SegmentId): string {
   return join(directory, `${idText(segment)}.seg`);
 }
 
-export function recordHeader(id: MessageId, length: number, checksum: number): Buffer {
+/** `length` and `checksum` are those of the bytes as they are stored. */
+export function recordHeader(id: MessageId, length: number, checksum: number, codec = PLAIN): Buffer {
   const header = Buffer.alloc(RECORD_HEADER_BYTES);
   header.writeUInt32LE(MAGIC, 0);
-  header[4] = PLAIN;
+  header[4] = codec;
   header.writeBigUInt64LE(BigInt(id), 8);
   header.writeBigUInt64LE(BigInt(length), 16);
   header.writeUInt32LE(checksum, 24);
@@ -93,19 +99,32 @@ export interface PendingBlob {
   settle(): void;
 }
 
+/** What a record holds instead of the plain bytes. */
+export interface Encoded {
+  readonly codec: number;
+  /** Length of what is stored. */
+  readonly stored: number;
+}
+
 interface OpenSegment {
   readonly id: SegmentId;
   readonly descriptor: number;
   bytes: number;
   /** Appended, and the row's outcome not yet known. */
   pending: number;
+  /** To be closed behind what is being written. */
+  ends: boolean;
   full: boolean;
 }
 
 interface Append {
   readonly id: MessageId;
   readonly chunks: readonly Uint8Array[];
+  /** Of the plain bytes. */
   readonly length: number;
+  /** Of the chunks. */
+  readonly stored: number;
+  readonly codec: number;
   readonly hash: Uint8Array;
   readonly resolve: (pending: PendingBlob) => void;
   readonly reject: (error: Error) => void;
@@ -122,10 +141,19 @@ export class SegmentWriter {
     this.#host = host;
   }
 
-  /** Resolves when the bytes are in the file. The chunks must not change until then. */
-  append(id: MessageId, chunks: readonly Uint8Array[], length: number, hash: Uint8Array): Promise<PendingBlob> {
+  /**
+   * Resolves when the bytes are in the file. The chunks must not change until then. `length` and `hash` are those of the plain
+   * bytes; the chunks are these, or what `encoded` says.
+   */
+  append(
+    id: MessageId,
+    chunks: readonly Uint8Array[],
+    length: number,
+    hash: Uint8Array,
+    encoded: Encoded = { codec: PLAIN, stored: length },
+  ): Promise<PendingBlob> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ id, chunks, length, hash, resolve, reject });
+      this.#waiting.push({ id, chunks, length, hash, ...encoded, resolve, reject });
       // At the end of the turn, so that all messages that became complete in it share one write and one sync.
       this.#running ??= new Promise((turn) => setImmediate(turn)).then(() => this.#run());
     });
@@ -154,9 +182,9 @@ export class SegmentWriter {
     for (const append of group) {
       let checksum = 0;
       for (const chunk of append.chunks) checksum = crc32(chunk, checksum);
-      buffers.push(recordHeader(append.id, append.length, checksum), ...append.chunks);
+      buffers.push(recordHeader(append.id, append.stored, checksum, append.codec), ...append.chunks);
       offsets.push(at + RECORD_HEADER_BYTES);
-      at += RECORD_HEADER_BYTES + append.length;
+      at += RECORD_HEADER_BYTES + append.stored;
     }
     await writeAll(segment.descriptor, buffers, { from: segment.bytes, to: at });
     const isUnsynced = !this.#host.isSyncSlow();
@@ -165,18 +193,20 @@ export class SegmentWriter {
     segment.pending += group.length;
     group.forEach((append, index) => {
       const blob = {
+        message: append.id,
         segment: segment.id,
         offset: offsets[index]!,
         length: append.length,
         hash: append.hash,
-        codec: PLAIN,
+        codec: append.codec,
+        ...(append.codec === PLAIN ? {} : { stored: append.stored }),
         ...(isUnsynced ? { isUnsynced } : {}),
       };
       append.resolve({ blob, settle: () => this.#settle(segment) });
     });
     // Behind all that follows from the promises.
     process.nextTick(() => this.#host.written());
-    if (segment.bytes >= SEGMENT_BYTES) this.#giveUp();
+    if (segment.bytes >= SEGMENT_BYTES || segment.ends) this.#giveUp();
   }
 
   async #open(): Promise<OpenSegment> {
@@ -192,7 +222,7 @@ export class SegmentWriter {
       unlinkSync(path);
       throw error;
     }
-    return { id, descriptor, bytes: 0, pending: 0, full: false };
+    return { id, descriptor, bytes: 0, pending: 0, ends: false, full: false };
   }
 
   /** Gives back the space of what a failed write left after the last good record: the disk may be full. */
@@ -229,6 +259,13 @@ export class SegmentWriter {
 
   #failure(error: unknown): Failure {
     return segmentFailure(error, this.#host);
+  }
+
+  /** Closes this segment, if it is the one that is open: what is appended next begins another. */
+  end(segment: SegmentId): void {
+    if (this.#segment?.id !== segment) return;
+    this.#segment.ends = true;
+    if (this.#running === undefined) this.#giveUp();
   }
 
   /** Waits for what is under way and closes the segment. Nothing may be appended afterwards. */
@@ -311,21 +348,26 @@ export class LargeMessage {
     return buffer;
   }
 
-  /** `before` is no longer than the room. */
-  async finish(hash: Uint8Array, before?: PutBefore): Promise<PendingBlob> {
+  /** `before` is no longer than the room. `plain`: what was written is that many bytes, in this codec. */
+  async finish(
+    hash: Uint8Array,
+    before?: PutBefore,
+    plain?: { readonly codec: number; readonly length: number },
+  ): Promise<PendingBlob> {
     const file = this.#opened();
     const first = before?.bytes ?? EMPTY;
     const offset = this.#start - first.length;
     const length = first.length + this.#length;
     try {
-      const header = recordHeader(this.id, length, before?.checksum ?? this.#checksum);
+      const header = recordHeader(this.id, length, before?.checksum ?? this.#checksum, plain?.codec);
       await putAll(file, Buffer.concat([header, first]), offset - RECORD_HEADER_BYTES);
       await file.datasync();
     } catch (error) {
       this.abandon();
       throw segmentFailure(error, this.#host);
     }
-    const blob = { segment: this.segment, offset, length, hash, codec: PLAIN };
+    const place = { message: this.id, segment: this.segment, offset, hash };
+    const blob = plain === undefined ? { ...place, length, codec: PLAIN } : { ...place, ...plain, stored: length };
     return { blob, settle: () => void this.#done() };
   }
 

@@ -1,8 +1,10 @@
 // The tables of the message store. Account stands first in every key; nothing here knows an address or a DN.
 //
-//   segment          a file of message bytes; `closed` when no more comes
-//   message          one copy: where its bytes lie, and what the parser of version `parser` read of it (header, structure,
-//                    bare line feeds). `refs` counts mailboxes and queue rows
+//   segment          a file of message bytes; `closed` when no more comes. `dead` octets of it are no message's, in records that a
+//                    row has had (space.ts); with `counted` all that are. `stuck`: what is left could not be moved. `packed`: its
+//                    records are compressed, as far as that is worth it
+//   message          one copy: where its bytes lie (`stored` octets of them, `length` where null), and what the parser of
+//                    version `parser` read of it (header, structure, bare line feeds). `refs` counts mailboxes and queue rows
 //   account          bound to a directory entry's UUID, never to its name; a UUID is unique in its tenant. `furnished` when it
 //                    has had its first folders (first-folders.ts)
 //   mailbox          INBOX is number 1; uidvalidity comes from a counter that never gives a number twice
@@ -196,6 +198,20 @@ export const storeUnit: Unit = {
       version: 6,
       // See first-folders.ts.
       statements: ['ALTER TABLE account ADD COLUMN furnished INTEGER NOT NULL DEFAULT 0'],
+    },
+    {
+      version: 7,
+      statements: [
+        // Length of the bytes as they lie in the segment; null: `length`.
+        'ALTER TABLE message ADD COLUMN stored INTEGER',
+        'ALTER TABLE segment ADD COLUMN dead INTEGER NOT NULL DEFAULT 0',
+        'ALTER TABLE segment ADD COLUMN counted INTEGER NOT NULL DEFAULT 0',
+        'ALTER TABLE segment ADD COLUMN stuck INTEGER NOT NULL DEFAULT 0',
+        'ALTER TABLE segment ADD COLUMN packed INTEGER NOT NULL DEFAULT 0',
+        'CREATE INDEX segment_uncounted ON segment (id) WHERE counted = 0',
+        'CREATE INDEX segment_sparse ON segment (dead * 1000 / bytes) WHERE counted = 1 AND stuck = 0 AND dead * 4 >= bytes',
+        'CREATE INDEX segment_plain ON segment (closed) WHERE counted = 1 AND stuck = 0 AND packed = 0',
+      ],
     },
   ],
 };

@@ -68,7 +68,7 @@ export function decodeAccept(posted: PostedAccept): AcceptArguments {
   const [id, segment, offset, length, hash, codec, isUnsynced, received, traceBytes, header, structure, ...more] =
     posted;
   const [bareLineFeeds, parser, mail, revision, refusal, refused, messageId, at, part] = more;
-  const place = { segment, offset, length, hash, codec };
+  const place = { message: id, segment, offset, length, hash, codec };
   const blob = isUnsynced === undefined ? place : { ...place, isUnsynced };
   const message = { id, blob, received, traceBytes, header, structure, bareLineFeeds, parser };
   const args = { message, mail, revision, refusal, refused, messageId, at };

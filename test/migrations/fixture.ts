@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
-export const made = (format: 1 | 2 | 3 | 4): string => join(import.meta.dirname, `format-${format}`);
+export const made = (format: 1 | 2 | 3 | 4 | 5): string => join(import.meta.dirname, `format-${format}`);
 
 export interface StoreCopy {
   readonly data: string;
@@ -19,7 +19,7 @@ export function copyOfStore({
   format = 1,
   parent = tmpdir(),
 }: {
-  format?: 1 | 2 | 3 | 4;
+  format?: 1 | 2 | 3 | 4 | 5;
   parent?: string;
 } = {}): StoreCopy {
   const data = join(mkdtempSync(join(parent, `waypost-format-${format}-`)), 'data');

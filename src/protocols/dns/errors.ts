@@ -20,5 +20,6 @@ export const DNS_FAILURE = {
   conflict: RCODE.SERVFAIL,
   unsupported: RCODE.NOTIMP,
   full: RCODE.SERVFAIL,
+  damaged: RCODE.SERVFAIL,
   unavailable: RCODE.SERVFAIL,
 } as const satisfies Record<FailureKind, number>;

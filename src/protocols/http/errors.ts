@@ -23,6 +23,7 @@ const HTTP_FAILURE = {
   conflict: 409,
   unsupported: 501,
   full: 507,
+  damaged: 500,
   unavailable: 503,
 } as const satisfies Record<FailureKind, number>;
 

@@ -21,6 +21,7 @@ const IMAP_FAILURE = {
   conflict: ['NO', 'INUSE'],
   unsupported: ['NO', 'CANNOT'],
   full: ['NO', 'UNAVAILABLE'],
+  damaged: ['NO', 'SERVERBUG'],
   unavailable: ['NO', 'UNAVAILABLE'],
 } satisfies Record<FailureKind, readonly [status: 'NO' | 'BAD', code?: string]>;
 

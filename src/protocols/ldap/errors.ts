@@ -24,6 +24,7 @@ const LDAP_FAILURE = {
   conflict: 'busy',
   unsupported: 'unwillingToPerform',
   full: 'unavailable',
+  damaged: 'other',
   unavailable: 'unavailable',
 } as const satisfies Record<FailureKind, LdapResultName>;
 

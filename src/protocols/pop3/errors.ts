@@ -21,6 +21,7 @@ const POP3_FAILURE = {
   conflict: 'IN-USE',
   unsupported: undefined,
   full: 'SYS/TEMP',
+  damaged: 'SYS/PERM',
   unavailable: 'SYS/TEMP',
 } satisfies Record<FailureKind, ResponseCode | undefined>;
 

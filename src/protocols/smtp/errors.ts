@@ -19,6 +19,7 @@ const SMTP_FAILURE = {
   conflict: [451, '4.3.0'],
   unsupported: [555, '5.5.4'],
   full: [452, '4.3.1'],
+  damaged: [451, '4.3.0'],
   unavailable: [451, '4.3.0'],
 } as const satisfies Record<FailureKind, readonly [code: number, enhanced: string]>;
 

@@ -2,7 +2,7 @@
 // RFC 1939 §3, RFC 2449 §8, RFC 3206 §4
 
 /** What a client may act upon without reading the text. RFC 2449 §8.1, RFC 3206 §4 */
-export type ResponseCode = 'IN-USE' | 'AUTH' | 'SYS/TEMP';
+export type ResponseCode = 'IN-USE' | 'AUTH' | 'SYS/TEMP' | 'SYS/PERM';
 
 /** Ends a multi-line response, at the start of a line. */
 export const MULTI_LINE_END = '.\r\n';
