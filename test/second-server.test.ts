@@ -309,7 +309,7 @@ test('BIND that follows mx2 alone is told differences, also of what has changed 
   }
 });
 
-test('logins work on both, and each stores whose mailHost names it', async () => {
+test('who sends is served at both; mail is read where mailHost says, and the other one names that host', async () => {
   const client = await manager(mx2);
   await addUser(client, 'bob@acme.example', { mailHost: MX2 });
   await client.unbind();
@@ -323,6 +323,18 @@ test('logins work on both, and each stores whose mailHost names it', async () =>
   }
   assert.equal(await arrived(mx1, 'ann@acme.example', 2), 2);
   assert.equal(await arrived(mx2, 'bob@acme.example', 2), 2);
+  // ann's entry names no host: hers is the first server's.
+  for (const [server, user, other] of [
+    [mx2, 'ann', MX1],
+    [mx1, 'bob', MX2],
+  ] as const) {
+    const login = (password: string) => ImapClient.login(server.listeners.imap, `${user}@acme.example`, password);
+    const referral = `NO [REFERRAL imap://${user}%40acme.example;AUTH=*@${other}/] your mailbox is at ${other}`;
+    await assert.rejects(login(PASSWORD), { message: `t1 ${referral}` });
+    await assert.rejects(login('wrong'), { message: /^t1 NO \[AUTHENTICATIONFAILED\]/ });
+    const account = { login: `${user}@acme.example`, password: PASSWORD };
+    await (await SmtpClient.open(server.listeners.submission, account)).quit();
+  }
 });
 
 async function arrived(server: Waypost, login: string, count: number): Promise<number> {

@@ -75,7 +75,7 @@ export async function attempt<A extends LoginAccount>(parts: LoginAttemptParts, 
     label = found.label;
     const decision = decideLogin(found.admissions, client);
     result = RESULT_OF[decision.result];
-    const refusal = loginRefusal(decision);
+    const refusal = loginRefusal(decision, label);
     if (refusal !== undefined) throw refusal;
     if (claim.isForAnother === true) {
       result = 'access';

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { type AccessService, parseAccessRules } from '../directory/access-rules.ts';
 import { admissionOf } from '../routing/admission.ts';
 import type { Access, RouteRow, Status, UserRow } from '../routing/rows.ts';
-import { type DecisionClient, decide, decideAny, loginRefusal } from './decision.ts';
+import { type DecisionClient, decide, decideAny, ElsewhereFailure, loginRefusal } from './decision.ts';
 import { STATUS_ADMITS } from './testing.ts';
 
 const client: DecisionClient = { service: 'imap', isImplicit: false, peer: '192.0.2.1', isPrivate: true };
@@ -49,13 +49,20 @@ test('the answer names what decided', () => {
   assert.equal(decide(admission({}), { ...client, isPrivate: false }).result, 'not-private');
 });
 
-test('a mailbox at another host keeps out of it, and of nothing else', () => {
-  const moved = (said: Said) => ({ ...admission(said), elsewhere: 'mail2.example' });
-  for (const service of ['imap', 'pop', 'smtp'] as const)
-    assert.deepEqual(decide(moved({}), { ...client, service }), { result: 'elsewhere', by: 'mailHost: mail2.example' });
-  for (const service of ['ldap', 'http'] as const) assert.equal(decide(moved({}), { ...client, service }).result, 'ok');
+test('a mailbox at another host keeps out of where mail is read, and of nothing else', () => {
+  const host = 'mail2.example';
+  const moved = (said: Said) => ({ ...admission(said), elsewhere: host });
+  for (const service of ['imap', 'pop'] as const)
+    assert.deepEqual(decide(moved({}), { ...client, service }), { result: 'elsewhere', by: `mailHost: ${host}`, host });
+  for (const service of ['smtp', 'ldap', 'http'] as const)
+    assert.equal(decide(moved({}), { ...client, service }).result, 'ok');
   assert.equal(decide(moved({ user: '-imap:*' }), client).result, 'access', 'where it is is said to nobody else');
-  assert.match(loginRefusal(decide(moved({}), client))!.message, /mail2\.example/);
+  const refusal = loginRefusal(decide(moved({}), client), 'ann@acme.example');
+  assert.ok(refusal instanceof ElsewhereFailure);
+  assert.deepEqual(
+    [refusal.host, refusal.label, refusal.message],
+    [host, 'ann@acme.example', `your mailbox is at ${host}`],
+  );
 });
 
 test('where there are several domains, one that admits is enough', () => {

@@ -24,8 +24,8 @@ const SERVICES: Readonly<Record<LoginDoor, AccessService>> = {
   http: 'http',
 };
 
-/** The others are of the directory, which is whole on every host. */
-const OF_MAILBOXES: readonly AccessService[] = ['smtp', 'imap', 'pop'];
+/** The others are of the directory, which is whole on every host, or take mail, which any host sends on. */
+const OF_MAILBOXES: readonly AccessService[] = ['imap', 'pop'];
 
 /** The client as the rules see it. */
 function decisionClient({ door, record }: LoginClient): DecisionClient {
@@ -38,6 +38,20 @@ export interface Decision {
   readonly result: 'ok' | 'not-private' | 'status' | 'access' | 'elsewhere' | 'error';
   /** `mailUserStatus: inactive`, `mailAllowedServiceAccess: -imap:*`, `mailHost: mail2.example`. */
   readonly by: string;
+  /** With `elsewhere`: the host that has the mailbox. */
+  readonly host?: string;
+}
+
+/** A right login to a mailbox that another host has. */
+export class ElsewhereFailure extends Failure {
+  readonly host: string;
+  /** The account, as people call it. */
+  readonly label: string;
+  constructor(host: string, label: string) {
+    super('denied', `your mailbox is at ${host}`);
+    this.host = host;
+    this.label = label;
+  }
 }
 
 export function decide(admission: Admission, client: DecisionClient): Decision {
@@ -47,8 +61,9 @@ export function decide(admission: Admission, client: DecisionClient): Decision {
   if (domain !== undefined && domain.result !== 'ok') return domain;
   const user = judge('mailAllowedServiceAccess', admission.userRules, client);
   if (user !== undefined && user.result !== 'ok') return user;
-  if (admission.elsewhere !== undefined && OF_MAILBOXES.includes(client.service))
-    return { result: 'elsewhere', by: `mailHost: ${admission.elsewhere}` };
+  const { elsewhere: host } = admission;
+  if (host !== undefined && OF_MAILBOXES.includes(client.service))
+    return { result: 'elsewhere', by: `mailHost: ${host}`, host };
   return user ?? domain ?? { result: 'ok', by: 'no access rules' };
 }
 
@@ -65,8 +80,8 @@ export function decideAny(admissions: Admissions, client: DecisionClient): Decis
   return decisions.find(({ result }) => result === 'ok') ?? decisions[0]!;
 }
 
-/** What a login gets that is not let in; undefined for one that is. */
-export function loginRefusal({ result, by }: Decision): Failure | undefined {
+/** What the login of the account with this label gets that is not let in; undefined for one that is. */
+export function loginRefusal({ result, by, host = '' }: Decision, label: string): Failure | undefined {
   switch (result) {
     case 'ok':
       return undefined;
@@ -77,7 +92,7 @@ export function loginRefusal({ result, by }: Decision): Failure | undefined {
     case 'access':
       return new Failure('denied', 'This account may not log in here');
     case 'elsewhere':
-      return new Failure('denied', `The mailbox of this account is at another host (${by})`);
+      return new ElsewhereFailure(host, label);
     case 'error':
       return new Failure('unavailable', 'The access rules of this account cannot be read', { detail: by });
     default:

@@ -66,7 +66,7 @@ export function provenLogin<T>(
 function standing(directory: ProvenLoginParts['directory'], { client, uuid, proof }: Proven): LoginNow | undefined {
   const now = directory.now(uuid);
   if (now === undefined || !proof.stands(now)) return undefined;
-  const refusal = loginRefusal(decideLogin(now.admissions, client));
+  const refusal = loginRefusal(decideLogin(now.admissions, client), uuid);
   if (refusal?.kind === 'unavailable') throw refusal;
   return refusal === undefined ? now : undefined;
 }

@@ -1,5 +1,6 @@
-// How IMAP reports every failure: kind -> NO or BAD and a response code. RFC 3501 §7.1, RFC 5530 §3
+// How IMAP reports every failure: kind -> NO or BAD and a response code. RFC 2221, RFC 3501 §7.1, RFC 5530 §3
 
+import { ElsewhereFailure } from '../../auth/decision.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure, type FailureKind } from '../../base/failure.ts';
 import type { TaggedResponse } from './reply.ts';
@@ -34,8 +35,14 @@ export class ImapFailure extends Failure {
   }
 }
 
+/** Where a right login goes on: any mechanism, at the host that has the mailbox. RFC 2221 §4.1, RFC 5092 §3 */
+function referral({ host, label }: ElsewhereFailure): string {
+  return `REFERRAL imap://${encodeURIComponent(label)};AUTH=*@${host}/`;
+}
+
 export function replyOf(failure: Failure): TaggedResponse {
   const [status, code] = IMAP_FAILURE[failure.kind] as readonly ['NO' | 'BAD', string?];
   const text = failure instanceof SyntaxFailure ? `Syntax error: ${failure.message}` : failure.message;
+  if (failure instanceof ElsewhereFailure) return { status, text, code: referral(failure) };
   return { status, text, code: failure instanceof ImapFailure ? failure.responseCode : code };
 }
