@@ -1,10 +1,5 @@
 // What we can do, in one table: CAPABILITY, the greeting and the reply to a login are printed from it.
-<<<<<<< HEAD
-// RFC 3501 §6.1.1, RFC 2177, RFC 2342, RFC 2971, RFC 3348, RFC 3691, RFC 4315, RFC 4959, RFC 5161, RFC 5258, RFC 5819, RFC 6154,
-// RFC 6851, RFC 7888, RFC 7889, RFC 8438
-=======
-// RFC 3501 §6.1.1, RFC 2177, RFC 2221, RFC 2971, RFC 4315, RFC 4959, RFC 5161, RFC 6154, RFC 6851, RFC 7888
->>>>>>> ddc4a71 (A right login of another host's user is told where the mailbox is, and may send mail here)
+// RFC 3501 §6.1.1, RFC 2177, RFC 2221, RFC 2342, RFC 2971, RFC 3348, RFC 3691, RFC 4315, RFC 4959, RFC 5161, RFC 5258, RFC 5819, RFC 6154, RFC 6851, RFC 7888, RFC 7889, RFC 8438
 
 export interface CapabilityView {
   readonly authenticated: boolean;
