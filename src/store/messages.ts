@@ -40,6 +40,8 @@ export interface MessageFlags {
 /** What a list of messages shows: all but the structure and the place of the bytes. */
 export interface MessageSummary extends MessageFlags {
   readonly internalDate: number;
+  /** When it came into this mailbox, epoch ms. */
+  readonly saved: number;
   readonly size: number;
   /** As in MessageRow. */
   readonly header: string;
@@ -90,15 +92,16 @@ export function flagsBetween(reader: Reader, access: MailboxAccess, range: UidRa
     .map(messageFlags);
 }
 
-const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.size, ${blobColumns('m.')},
+const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, ${blobColumns('m.')},
   m.received, m.trace_bytes, m.header, m.structure, m.parser, m.bare_lf`;
 
 function mailboxMessage(row: readonly Value[]): MailboxMessage {
   return {
     ...messageFlags(row),
     internalDate: Number(row[4]),
-    size: Number(row[5]),
-    ...messageRow(row, 6),
+    saved: Number(row[5]),
+    size: Number(row[6]),
+    ...messageRow(row, 7),
   };
 }
 
@@ -155,7 +158,7 @@ export function summariesBetween(
   checkOwnFlags(access);
   return reader
     .arrays(
-      `SELECT r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.size, m.header
+      `SELECT r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, m.header
        FROM mailbox_message r JOIN message m ON m.id = r.message
        WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
       access.owner,
@@ -166,8 +169,9 @@ export function summariesBetween(
     .map((row) => ({
       ...messageFlags(row),
       internalDate: Number(row[4]),
-      size: Number(row[5]),
-      header: String(row[6]),
+      saved: Number(row[5]),
+      size: Number(row[6]),
+      header: String(row[7]),
     }));
 }
 

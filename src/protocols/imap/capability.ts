@@ -49,6 +49,9 @@ const behindLogin: readonly (string | Offer)[] = [
   ({ messageSizeBytes }) => [`APPENDLIMIT=${messageSizeBytes}`],
   'STATUS=SIZE',
   'PARTIAL',
+  'SAVEDATE',
+  'OBJECTID',
+  'INPROGRESS',
 ];
 
 /** There are few different ones, and each session needs two or three: made once. */

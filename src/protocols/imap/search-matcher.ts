@@ -14,6 +14,7 @@ import type { Blobs } from '../../store/blobs.ts';
 import { MessageText } from '../../store/message-text.ts';
 import type { MailboxMessage, MessageFlags, MessageSummary } from '../../store/messages.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
+import { emailObjectId } from '../../wire/imap/object-id.ts';
 import type { NumberRange, NumberSet } from '../../wire/imap/values.ts';
 import type { ImapDoor } from './door.ts';
 import { flagBits } from './flag-set.ts';
@@ -70,6 +71,7 @@ export class SearchMatcher {
         this.#needles[key.key].add(fold(key.text));
         return 'row';
       case 'header':
+      case 'email-id':
         return 'row';
       case 'not':
         return this.#prepare(key.of);
@@ -80,6 +82,7 @@ export class SearchMatcher {
       case 'size':
       case 'internal-date':
       case 'sent-date':
+      case 'saved-date':
         return 'summary';
       default:
         return key satisfies never;
@@ -136,6 +139,10 @@ export class SearchMatcher {
       }
       case 'internal-date':
         return isInRelation(Math.floor(candidate.summary!.internalDate / DAY_MS), key.relation, key.day);
+      case 'saved-date':
+        return isInRelation(Math.floor(candidate.summary!.saved / DAY_MS), key.relation, key.day);
+      case 'email-id':
+        return emailObjectId(candidate.row!.blob.hash) === key.id;
       case 'sent-date':
         return isInRelation(sentDay(candidate.summary!), key.relation, key.day);
       case 'header':

@@ -8,6 +8,8 @@
 import { flagsBetween, messagesBetween, PAGE_ROWS, summariesBetween } from '../../store/messages.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
 import type { ImapConversation } from './conversation.ts';
+import { countPositions } from './mailbox-view.ts';
+import { Progress } from './progress.ts';
 import { type SearchCandidate, SearchMatcher } from './search-matcher.ts';
 import type { SelectedMailbox } from './selected.ts';
 
@@ -18,11 +20,13 @@ export class SearchWalk {
   readonly #session: ImapConversation;
   readonly #mailbox: SelectedMailbox;
   readonly #matcher: SearchMatcher;
+  readonly #progress: Progress;
 
   constructor(session: ImapConversation, mailbox: SelectedMailbox, key: SearchKey) {
     this.#session = session;
     this.#mailbox = mailbox;
     this.#matcher = new SearchMatcher(key, mailbox, session.door);
+    this.#progress = new Progress(session, countPositions(this.#matcher.positions));
   }
 
   /** The first ones that match, at most `limit`, rising. */
@@ -64,6 +68,7 @@ export class SearchWalk {
       if (open.length >= BATCH_MESSAGES) await settle();
     }
     await settle();
+    this.#progress.advance(to - from);
     return page.filter((_, index) => verdicts[index] === true).map(({ number }) => number);
   }
 

@@ -3,7 +3,7 @@
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import type { Target } from '../../../test/sessions/runner/run.ts';
 import { type TableAccount, tableLogins } from '../../auth/testing.ts';
-import { systemClock } from '../../base/clock.ts';
+import { type Clock, systemClock } from '../../base/clock.ts';
 import { type AccountId, Ids, type SegmentId } from '../../base/ids.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { type Log, silentLog } from '../../base/log.ts';
@@ -41,7 +41,7 @@ const makeAccount = operation('test.account', (tx, args: { readonly uuid: string
 );
 
 export async function openTestImap(
-  options: { limits?: Partial<Limits>; log?: Log; isPrivate?: boolean } = {},
+  options: { limits?: Partial<Limits>; log?: Log; isPrivate?: boolean; clock?: Clock } = {},
 ): Promise<TestImap> {
   const database = openTestDatabase([storeUnit]);
   const { writer } = database;
@@ -70,7 +70,7 @@ export async function openTestImap(
     hostname: () => 'mail.example',
     tls: tls.server,
     limits: { ...defaultLimits, ...options.limits },
-    clock: systemClock,
+    clock: options.clock ?? systemClock,
     log: options.log ?? silentLog,
     nextId: () => ids.next(),
     reader: database.reader,

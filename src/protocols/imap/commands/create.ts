@@ -1,7 +1,8 @@
-// CREATE, with what the mailbox is to be for. RFC 3501 §6.3.3, RFC 6154 §3
+// CREATE, with what the mailbox is to be for. RFC 3501 §6.3.3, RFC 6154 §3, RFC 8474 §4.1
 
 import { createMailbox, SEPARATOR, specialUses } from '../../../store/mailboxes.ts';
 import { type CreateCommand, parseCreate } from '../../../wire/imap/commands/create.ts';
+import { mailboxObjectId } from '../../../wire/imap/object-id.ts';
 import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { newNamedPlace } from '../named-mailbox.ts';
@@ -14,11 +15,11 @@ export const create: CommandDefinition<CreateCommand> = {
     // A separator at the end declares that mailboxes will come below; here every mailbox may have some.
     const name = mailbox.endsWith(SEPARATOR) ? mailbox.slice(0, -SEPARATOR.length) : mailbox;
     const place = newNamedPlace(session, name);
-    await session.door.writer.execute(
+    const { mailbox: id } = await session.door.writer.execute(
       createMailbox,
       uses === undefined ? place : { ...place, uses: uses.map(knownUse) },
     );
-    return ok('CREATE completed');
+    return ok('CREATE completed', `MAILBOXID (${mailboxObjectId(place.owner, id)})`);
   },
 };
 

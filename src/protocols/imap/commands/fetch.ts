@@ -21,9 +21,10 @@ import {
   summariesBetween,
 } from '../../../store/messages.ts';
 import { type FetchAttribute, type FetchCommand, parseFetch } from '../../../wire/imap/commands/fetch.ts';
+import { emailObjectId } from '../../../wire/imap/object-id.ts';
 import { encodeBody, encodeBodyStructure } from '../../../wire/imap/responses/body-structure.ts';
 import { encodeStoredEnvelope } from '../../../wire/imap/responses/envelope.ts';
-import { encodeInternalDateItem } from '../../../wire/imap/responses/fetch.ts';
+import { encodeInternalDateItem, encodeSaveDateItem } from '../../../wire/imap/responses/fetch.ts';
 import { partialPositions } from '../../../wire/imap/return-options.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
@@ -65,6 +66,7 @@ type Row = MessageFlags & Partial<MailboxMessage>;
 
 function needsOf({ sections, attributes }: FetchCommand): 'flags' | 'summary' | 'row' {
   if (sections.length > 0 || attributes.has('BODY') || attributes.has('BODYSTRUCTURE')) return 'row';
+  if (attributes.has('EMAILID')) return 'row';
   return [...attributes].every((one) => one === 'UID' || one === 'FLAGS') ? 'flags' : 'summary';
 }
 
@@ -189,6 +191,13 @@ class Fetcher {
         return this.#flags(row);
       case 'INTERNALDATE':
         return encodeInternalDateItem(row.internalDate!);
+      case 'SAVEDATE':
+        return encodeSaveDateItem(row.saved!);
+      case 'EMAILID':
+        return `EMAILID (${emailObjectId(row.blob!.hash)})`;
+      case 'THREADID':
+        // RFC 8474 §5.2: a server without it says so for each message.
+        return 'THREADID NIL';
       case 'RFC822.SIZE':
         return `RFC822.SIZE ${row.size}`;
       case 'ENVELOPE':

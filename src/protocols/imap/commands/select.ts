@@ -1,9 +1,10 @@
-// SELECT and EXAMINE. RFC 3501 §6.3.1, §6.3.2
+// SELECT and EXAMINE. RFC 3501 §6.3.1, §6.3.2, RFC 8474 §4.2
 
 import { Failure } from '../../../base/failure.ts';
 import type { Mailbox } from '../../../store/mailboxes.ts';
 import { firstUnseen } from '../../../store/messages.ts';
 import { type MailboxCommand, parseMailbox } from '../../../wire/imap/commands/mailbox.ts';
+import { mailboxObjectId } from '../../../wire/imap/object-id.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { findNamed } from '../named-mailbox.ts';
@@ -51,7 +52,8 @@ function describe(session: ImapConversation, selected: SelectedMailbox, row: Mai
   }
   text += `* OK [UIDVALIDITY ${uidValidity}] UIDs are valid\r\n`;
   text += `* OK [UIDNEXT ${selected.uidNext}] Predicted next UID\r\n`;
-  return `${text}${permanentFlags}\r\n`;
+  text += `${permanentFlags}\r\n`;
+  return `${text}* OK [MAILBOXID (${mailboxObjectId(row.owner, row.id)})] Its identifier\r\n`;
 }
 
 function gone(): Failure {

@@ -1,11 +1,12 @@
 // STATUS: counters of one state of the mailbox, selected or not; as LIST gives them, too.
-// RFC 3501 §6.3.10, RFC 5819 §2, RFC 7889 §5, RFC 8438 §2, RFC 9051 §6.3.11
+// RFC 3501 §6.3.10, RFC 5819 §2, RFC 7889 §5, RFC 8438 §2, RFC 8474 §4.3, RFC 9051 §6.3.11
 
 import { Failure } from '../../../base/failure.ts';
 import type { Uid } from '../../../base/ids.ts';
 import { type Deleted, deletedPage, type MailboxCounters, readCounters } from '../../../store/counters.ts';
 import type { Mailbox } from '../../../store/mailboxes.ts';
 import { parseStatus, type StatusCommand, type StatusItem } from '../../../wire/imap/commands/status.ts';
+import { mailboxObjectId } from '../../../wire/imap/object-id.ts';
 import { encodeStatus } from '../../../wire/imap/responses/mailbox.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
@@ -42,7 +43,7 @@ async function write(
 ): Promise<void> {
   const { mailbox } = counters;
   const deleted = items.includes('DELETED') ? await countDeleted(session, mailbox) : undefined;
-  const values = items.map((item) => [item, counterOf(item, { ...counters, deleted }, session)] as const);
+  const values = items.map((item) => [item, statusOf(item, { ...counters, deleted }, session)] as const);
   session.write(encodeStatus(mailbox.name, values));
 }
 
@@ -57,11 +58,11 @@ async function countDeleted(session: ImapConversation, { owner, id }: Mailbox): 
   }
 }
 
-function counterOf(
+function statusOf(
   item: StatusItem,
   { mailbox, unclaimed, deleted }: MailboxCounters & { readonly deleted: Deleted | undefined },
   session: ImapConversation,
-): number {
+): number | string {
   switch (item) {
     case 'MESSAGES':
       return mailbox.messages;
@@ -79,6 +80,8 @@ function counterOf(
       return deleted?.messages ?? 0;
     case 'APPENDLIMIT':
       return session.door.limits.messageSizeBytes;
+    case 'MAILBOXID':
+      return `(${mailboxObjectId(mailbox.owner, mailbox.id)})`;
     default:
       return item satisfies never;
   }

@@ -1,4 +1,4 @@
-// FETCH and UID FETCH as values. RFC 3501 §6.4.5, RFC 4466 §2.4, RFC 9394 §3.3
+// FETCH and UID FETCH as values. RFC 3501 §6.4.5, RFC 4466 §2.4, RFC 8474 §5.3, RFC 8514 §4.2, RFC 9394 §3.3
 
 import { IMAP_FETCH_ITEMS_MAX } from '../../../base/limits.ts';
 import { parsePartial, parseSection } from '../body-section.ts';
@@ -6,7 +6,19 @@ import type { ImapCursor } from '../grammar.ts';
 import { type PartialRange, parsePartialRange } from '../return-options.ts';
 import type { BodySection, NumberSet, Partial } from '../values.ts';
 
-export type FetchAttribute = 'ENVELOPE' | 'FLAGS' | 'INTERNALDATE' | 'RFC822.SIZE' | 'BODY' | 'BODYSTRUCTURE' | 'UID';
+const names = [
+  'ENVELOPE',
+  'FLAGS',
+  'INTERNALDATE',
+  'RFC822.SIZE',
+  'BODY',
+  'BODYSTRUCTURE',
+  'UID',
+  'SAVEDATE',
+  'EMAILID',
+  'THREADID',
+] as const;
+export type FetchAttribute = (typeof names)[number];
 
 export interface FetchSection {
   readonly section: BodySection;
@@ -27,12 +39,7 @@ export interface FetchCommand {
   readonly partial: PartialRange | undefined;
 }
 
-const attributes = new Map<string, FetchAttribute>(
-  (['ENVELOPE', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'BODY', 'BODYSTRUCTURE', 'UID'] as const).map((name) => [
-    name,
-    name,
-  ]),
-);
+const attributes = new Map<string, FetchAttribute>(names.map((name) => [name, name]));
 
 const macros = new Map<string, readonly FetchAttribute[]>([
   ['FAST', ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE']],

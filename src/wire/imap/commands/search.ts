@@ -1,4 +1,4 @@
-// SEARCH and UID SEARCH as a tree of keys. RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182
+// SEARCH and UID SEARCH as a tree of keys. RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 8474 §6, RFC 8514 §4.3
 //
 // Text of keys is decoded by the CHARSET of the command; without one it is US-ASCII, and UTF-8 is taken as such.
 
@@ -6,6 +6,7 @@ import { asciiLower } from '../../../base/characters.ts';
 import { IMAP_SEARCH_KEYS_MAX } from '../../../base/limits.ts';
 import { keyword } from '../flags.ts';
 import type { ImapCursor } from '../grammar.ts';
+import { parseObjectId } from '../object-id.ts';
 import { type ReturnOptions, tryReturnOptions } from '../return-options.ts';
 import type { NumberSet, SystemFlag } from '../values.ts';
 
@@ -16,7 +17,7 @@ export type SearchKey =
   | { readonly key: 'numbers'; readonly numbers: NumberSet }
   /** Days since 1970-01-01; `on` is that day, `before` is earlier, `since` that day or later. */
   | {
-      readonly key: 'internal-date' | 'sent-date';
+      readonly key: 'internal-date' | 'sent-date' | 'saved-date';
       readonly relation: 'before' | 'on' | 'since';
       readonly day: number;
     }
@@ -26,6 +27,7 @@ export type SearchKey =
   /** `field` in lower case; empty `text`: the field is there. */
   | { readonly key: 'header'; readonly field: string; readonly text: string }
   | { readonly key: 'body' | 'text'; readonly text: string }
+  | { readonly key: 'email-id'; readonly id: string }
   | { readonly key: 'not'; readonly of: SearchKey }
   | { readonly key: 'or'; readonly of: readonly [SearchKey, SearchKey] }
   | { readonly key: 'and'; readonly of: readonly SearchKey[] };
@@ -54,7 +56,7 @@ const flagKey =
   () => ({ key: 'flag', flag, isSet });
 
 const dateKey =
-  (key: 'internal-date' | 'sent-date', relation: 'before' | 'on' | 'since'): KeyParser =>
+  (key: 'internal-date' | 'sent-date' | 'saved-date', relation: 'before' | 'on' | 'since'): KeyParser =>
   (parser) => {
     parser.cursor.space();
     return { key, relation, day: parser.cursor.date() };
@@ -103,6 +105,19 @@ const keys = new Map<string, KeyParser>([
   ['SENTBEFORE', dateKey('sent-date', 'before')],
   ['SENTON', dateKey('sent-date', 'on')],
   ['SENTSINCE', dateKey('sent-date', 'since')],
+  ['SAVEDBEFORE', dateKey('saved-date', 'before')],
+  ['SAVEDON', dateKey('saved-date', 'on')],
+  ['SAVEDSINCE', dateKey('saved-date', 'since')],
+  ['SAVEDATESUPPORTED', () => ({ key: 'all' })],
+  ['EMAILID', (parser) => ({ key: 'email-id', id: parser.objectId() })],
+  // No message has one.
+  [
+    'THREADID',
+    (parser) => {
+      parser.objectId();
+      return { key: 'not', of: { key: 'all' } };
+    },
+  ],
   ['OLDER', (parser) => parser.within('older')],
   ['YOUNGER', (parser) => parser.within('younger')],
   ['LARGER', (parser) => parser.size('larger')],
@@ -185,6 +200,11 @@ class SearchParser {
   text(): string {
     this.cursor.space();
     return decodeText(this.cursor.astring());
+  }
+
+  objectId(): string {
+    this.cursor.space();
+    return parseObjectId(this.cursor);
   }
 
   within(relation: 'older' | 'younger'): SearchKey {

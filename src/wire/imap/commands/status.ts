@@ -1,4 +1,4 @@
-// STATUS as a value. RFC 3501 §6.3.10, RFC 9051 §6.3.11 (SIZE, DELETED), RFC 7889 §5
+// STATUS as a value. RFC 3501 §6.3.10, RFC 9051 §6.3.11 (SIZE, DELETED), RFC 7889 §5, RFC 8474 §4.3
 
 import type { ImapCursor } from '../grammar.ts';
 
@@ -11,6 +11,7 @@ const statusItems = [
   'SIZE',
   'DELETED',
   'APPENDLIMIT',
+  'MAILBOXID',
 ] as const;
 export type StatusItem = (typeof statusItems)[number];
 

@@ -15,6 +15,11 @@ export function encodeInternalDateItem(internalDate: number): string {
   return `INTERNALDATE "${formatImapDateTime(internalDate)}"`;
 }
 
+/** When the message came into the mailbox, in UTC. RFC 8514 §4.2 */
+export function encodeSaveDateItem(saved: number): string {
+  return `SAVEDATE "${formatImapDateTime(saved)}"`;
+}
+
 /** `BODY[1.TEXT]<0> {5}` CRLF: the literal's bytes follow. */
 export function encodeSectionHead(item: FetchSection, sizeBytes: number): string {
   return `${sectionName(item)} {${sizeBytes}}\r\n`;

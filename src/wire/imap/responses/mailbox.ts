@@ -39,7 +39,7 @@ function encodeMailbox(name: string): string {
   return encodeAstring(encodeMailboxName(name));
 }
 
-export function encodeStatus(name: string, items: readonly (readonly [StatusItem, number])[]): string {
+export function encodeStatus(name: string, items: readonly (readonly [StatusItem, number | string])[]): string {
   return `* STATUS ${encodeMailbox(name)} (${items.map(([item, value]) => `${item} ${value}`).join(' ')})\r\n`;
 }
 
