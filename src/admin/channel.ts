@@ -8,7 +8,8 @@ import type { ChannelKind, ChannelRow } from '../routing/compile-channel.ts';
 import { containerDn } from '../routing/containers.ts';
 import type { Problem } from '../routing/rows.ts';
 import { type ChannelFigures, channelFigures } from '../transfer/queue.ts';
-import { type Asked, type Changed, dryRun, type EntryParts, submitForCommand, valuesOf } from './entries.ts';
+import type { Changed } from './changed.ts';
+import { type Asked, dryRun, type EntryParts, submitForCommand, valuesOf } from './entries.ts';
 import { adminOperation } from './operation.ts';
 
 /** The keys of the JSON. */

@@ -3,7 +3,8 @@
 import { z } from 'zod';
 import { parseLdif } from '../directory/ldif.ts';
 import { submitChange } from '../provisioning/submit.ts';
-import { type Changed, changedOf, dryRun, type EntryParts } from './entries.ts';
+import { type Changed, changedOf } from './changed.ts';
+import { dryRun, type EntryParts } from './entries.ts';
 import { adminOperation } from './operation.ts';
 
 const CHANGES_MAX = 1000;

@@ -11,7 +11,8 @@ import { isSelector, SELECTOR_FORM } from '../provisioning/dkim/key-check.ts';
 import { type AddKeysArguments, addKeys } from '../provisioning/dkim/keys.ts';
 import { containerDn } from '../routing/containers.ts';
 import { compileZoneSetting } from '../zones/settings.ts';
-import { type Changed, changedOf, dryRun, type EntryParts, LIST_MAX } from './entries.ts';
+import { type Changed, changedOf } from './changed.ts';
+import { dryRun, type EntryParts, LIST_MAX } from './entries.ts';
 import { domainOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
 

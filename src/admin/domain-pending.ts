@@ -13,7 +13,8 @@ import { domainTokenName, domainTokenText } from '../provisioning/domain-token.t
 import { approveDomain, type DecideArguments, refuseDomain } from '../provisioning/pending/decide.ts';
 import { evidenceOf, listPending } from '../provisioning/pending/entries.ts';
 import { containerDn } from '../routing/containers.ts';
-import { type Changed, changedOf, dryRun, type EntryParts, named } from './entries.ts';
+import { type Changed, changedOf } from './changed.ts';
+import { dryRun, type EntryParts, named } from './entries.ts';
 import { domainOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
 

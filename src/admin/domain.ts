@@ -11,10 +11,9 @@ import type { RouteRow, Status } from '../routing/rows.ts';
 import { readRoutes } from '../routing/table-contents.ts';
 import type { ZoneSite } from '../zones/settings.ts';
 import { administersOnly } from './audience.ts';
+import { type Changed, changedOf } from './changed.ts';
 import { type DomainStanding, domainState, standingOf } from './domain-standing.ts';
 import {
-  type Changed,
-  changedOf,
   dryRun,
   type EntryParts,
   LIST_MAX,

@@ -13,9 +13,9 @@ import { changeRecord } from '../directory/ldif-text.ts';
 import { readMemberValues, withMembers } from '../directory/member-values.ts';
 import { schema } from '../directory/schema.ts';
 import { withoutSecrets } from '../directory/secrets.ts';
-import type { ChangeSummary } from '../provisioning/change.ts';
 import { type ProvisioningParts, submitChange } from '../provisioning/submit.ts';
 import type { RoutingCache } from '../routing/cache.ts';
+import { type Changed, changedOf } from './changed.ts';
 import { type MailAddress, mailAddressOf } from './naming.ts';
 
 export interface EntryParts extends ProvisioningParts {
@@ -56,14 +56,6 @@ export function show(reader: Reader, entry: Entry): ShownEntry {
   return more > 0 ? { ...shown, more } : shown;
 }
 
-/** What a change did, or would do. */
-export interface Changed {
-  readonly dryRun: boolean;
-  readonly revision: Revision;
-  readonly entries: readonly { readonly change: string; readonly dn: string; readonly generated: boolean }[];
-  readonly rows: ChangeSummary['rows'];
-}
-
 /** The caller of a change, and whether it is a dry run. */
 export interface Asked {
   readonly caller: Caller;
@@ -101,15 +93,6 @@ function withHiddenSecrets(change: DirectoryChange): DirectoryChange {
   if (change.kind !== 'modify') return change;
   const modifications = change.modifications.map((each) => ({ ...each, values: shown(each.attribute, each.values) }));
   return { ...change, modifications };
-}
-
-export function changedOf(summary: ChangeSummary, isDryRun: boolean): Changed {
-  return {
-    dryRun: isDryRun,
-    revision: summary.revision,
-    entries: summary.entries.map(({ kind, dn, generated }) => ({ change: kind, dn, generated })),
-    rows: summary.rows,
-  };
 }
 
 /** The DN below which the entries of a mail domain are. Throws `not-found`. */

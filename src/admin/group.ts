@@ -2,10 +2,10 @@
 
 import { z } from 'zod';
 import { type Entry, memberTotal, textValue } from '../directory/entry.ts';
+import type { Changed } from './changed.ts';
 import {
   addressInput,
   addWords,
-  type Changed,
   containerOf,
   dryRun,
   type EntryParts,

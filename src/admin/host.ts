@@ -9,7 +9,8 @@ import { escapeDnValue } from '../directory/dn.ts';
 import { children, findEntry } from '../directory/entries.ts';
 import { type DirectoryChange, type Entry, hasClass, textValues } from '../directory/entry.ts';
 import { containerDn, nameIn } from '../routing/containers.ts';
-import { type Changed, dryRun, type EntryParts, LIST_MAX, submitForCommand, valuesOf } from './entries.ts';
+import type { Changed } from './changed.ts';
+import { dryRun, type EntryParts, LIST_MAX, submitForCommand, valuesOf } from './entries.ts';
 import { domainOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
 

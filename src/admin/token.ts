@@ -11,7 +11,8 @@ import { type Entry, textValue } from '../directory/entry.ts';
 import { isTokenName, type StoredToken, TOKEN_SCOPES, type TokenScope, tokensOf } from '../directory/token.ts';
 import type { ChangeSummary } from '../provisioning/change.ts';
 import { addToken, removeToken } from '../provisioning/token.ts';
-import { type Changed, changedOf, dryRun, type EntryParts, entryOfAddress, LIST_MAX } from './entries.ts';
+import { type Changed, changedOf } from './changed.ts';
+import { dryRun, type EntryParts, entryOfAddress, LIST_MAX } from './entries.ts';
 import { mailAddressOf } from './naming.ts';
 import { adminOperation } from './operation.ts';
 

@@ -14,12 +14,11 @@ import { addressKey, tryParseAddress } from '../message/address.ts';
 import { submitChange } from '../provisioning/submit.ts';
 import { readState } from '../routing/generation.ts';
 import { readBase } from '../routing/tables.ts';
+import { type Changed, changedOf } from './changed.ts';
 import {
   addressInput,
   addWords,
   baseOf,
-  type Changed,
-  changedOf,
   containerOf,
   dryRun,
   type EntryParts,

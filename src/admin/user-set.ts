@@ -11,7 +11,8 @@ import { Failure } from '../base/failure.ts';
 import { type Entry, hasClass, type Modification, textValues } from '../directory/entry.ts';
 import { parseLimit } from '../directory/quota-value.ts';
 import { formatGeneralizedTime } from '../directory/scalars.ts';
-import { addressInput, type Changed, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
+import type { Changed } from './changed.ts';
+import { addressInput, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
 import { mailAddressOf } from './naming.ts';
 import { adminOperation, forSelf } from './operation.ts';
 

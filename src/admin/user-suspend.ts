@@ -3,7 +3,8 @@
 // Out     the entry's attribute; sessions end and the user's mail in the queue is held by that
 
 import { z } from 'zod';
-import { addressInput, type Changed, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
+import type { Changed } from './changed.ts';
+import { addressInput, dryRun, type EntryParts, entryOfAddress, submitForCommand } from './entries.ts';
 import { mailAddressOf } from './naming.ts';
 import { adminOperation, forDomains } from './operation.ts';
 

@@ -2,7 +2,7 @@
 //
 // Drops rather than blocks: when standard error does not take it, lines are lost, mail is not.
 
-import pino from 'pino';
+import sonicBoom, { type SonicBoom } from 'sonic-boom';
 
 /** Keys that mean the same in every event. Ids are given as numbers and printed by idText where people read them. */
 export interface LogFields {
@@ -28,26 +28,35 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 /** Lines that wait for a standard error that does not take them. */
 const PENDING_BYTES = 1024 * 1024;
 
+const LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const satisfies readonly LogLevel[];
+
 export function createLog(level: LogLevel, thread: string): Log {
-  const destination = pino.destination({ dest: 2, sync: false, maxLength: PENDING_BYTES });
+  const destination = new sonicBoom.SonicBoom({ fd: 2, sync: false, maxLength: PENDING_BYTES });
+  let isOpen = true;
   // A closed or full standard error must not end the server.
-  destination.on('error', () => {});
-  const lines = pino(
-    {
-      level,
-      base: { thread },
-      messageKey: 'event',
-      timestamp: () => `,"at":"${new Date().toISOString()}"`,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    destination,
-  );
-  return {
-    debug: (event, fields) => lines.debug(fields ?? {}, event),
-    info: (event, fields) => lines.info(fields ?? {}, event),
-    warn: (event, fields) => lines.warn(fields ?? {}, event),
-    error: (event, fields) => lines.error(fields ?? {}, event),
+  destination.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') isOpen = false;
+  });
+  process.on('exit', () => flush(destination, isOpen));
+  const lineOf = (of: LogLevel) => {
+    if (LEVELS.indexOf(of) < LEVELS.indexOf(level)) return () => {};
+    return (event: string, fields?: LogFields) => {
+      if (isOpen) destination.write(logLine(of, thread, event, fields));
+    };
   };
+  return { debug: lineOf('debug'), info: lineOf('info'), warn: lineOf('warn'), error: lineOf('error') };
+}
+
+function logLine(level: LogLevel, thread: string, event: string, fields: LogFields | undefined): string {
+  return `${JSON.stringify({ level, at: new Date(), thread, ...fields, event })}\n`;
+}
+
+function flush(destination: SonicBoom, isOpen: boolean): void {
+  try {
+    if (isOpen) destination.flushSync();
+  } catch {
+    // Nobody reads it any more.
+  }
 }
 
 export const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} };

@@ -7,6 +7,7 @@
 // Twice as many at a time as the machine has cores: many wait, for a disk, a deadline, or an answer that is held back after a
 // wrong password. No test judges its time.
 
+import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join, relative, resolve } from 'node:path';
@@ -90,6 +91,11 @@ function shared(): string[] {
     });
   });
 }
+
+/** Servers of tests are those of the package; other commands are run from the sources. */
+const packed = join(root, '.cache/tests/packed');
+execFileSync(join(root, 'pack'), ['--program', packed], { stdio: 'inherit' });
+process.env['PACKED_PROGRAM'] = packed;
 
 const written = join(root, '.cache/tests/processor-seconds');
 rmSync(written, { force: true });

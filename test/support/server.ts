@@ -1,6 +1,7 @@
 // A real Waypost for a test: started as a user would start it, in a temporary directory, on free ports of 127.0.0.1.
 //
-// In      configuration, environment, a directory to use again, a program to run it under
+// In      configuration, environment, a directory to use again, a program to run it under; in a whole run of the tests the program is
+//         the packed one, which takes less to start
 // Out     its ports, the administrator's password, ways to stop, kill and start it again
 // Never   outlives the test process: what still runs at exit is killed, what was made here is removed
 
@@ -236,8 +237,11 @@ async function askHeaps(
   return heaps;
 }
 
+/** In a whole run of the tests: this checkout's program as an installed package has it. */
+const PACKED = process.env['PACKED_PROGRAM'];
+
 function program({ program, switches }: StartOptions): readonly string[] {
-  if (switches === undefined) return [join(program ?? root, 'waypost')];
+  if (switches === undefined) return [join(program ?? PACKED ?? root, 'waypost')];
   const support = (name: string): string => join(root, 'test/support', name);
   // As the launcher loads it.
   const preload = [join(root, 'src/server/load-sources.ts'), support('thread-faults.ts'), support('thread-heaps.ts')];

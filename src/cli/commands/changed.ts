@@ -1,6 +1,6 @@
 // What `add` and `remove` print: each entry that was touched, and how many table rows followed.
 
-import type { Changed } from '../../admin/entries.ts';
+import type { Changed } from '../../admin/changed.ts';
 import { printable } from '../output.ts';
 
 export function changedText(changed: Changed): string {

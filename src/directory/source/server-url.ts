@@ -17,7 +17,6 @@ export interface ServerUrl {
 }
 
 const PORTS: Readonly<Record<string, number>> = { 'ldap:': 389, 'ldaps:': 636 };
-const LOOPBACK = networksOf(['127.0.0.0/8', '::1/128']);
 
 export function parseServerUrl(text: string): ServerUrl {
   const url = URL.canParse(text) ? new URL(text) : undefined;
@@ -33,7 +32,12 @@ export function parseServerUrl(text: string): ServerUrl {
   };
 }
 
+/** Made when it is asked for: every thread loads this, and most never ask. */
+let loopback: readonly string[] | undefined;
+
 /** Whether nobody but this host can listen. */
 export function isLoopback(host: string): boolean {
-  return host === 'localhost' || (isIP(host) !== 0 && isWithin(host, LOOPBACK));
+  if (host === 'localhost') return true;
+  loopback ??= networksOf(['127.0.0.0/8', '::1/128']);
+  return isIP(host) !== 0 && isWithin(host, loopback);
 }

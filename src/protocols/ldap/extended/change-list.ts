@@ -5,7 +5,7 @@
 // Limits  CHANGES_MAX records, SERVER_CHANGES_MAX of another server, and what a message may have
 // Aliases and referrals are entries here: who sends a list knows the tree.
 
-import { changedOf } from '../../../admin/entries.ts';
+import { changedOf } from '../../../admin/changed.ts';
 import { Failure } from '../../../base/failure.ts';
 import { SERVER_CHANGES_MAX } from '../../../base/limits.ts';
 import { isServer } from '../../../directory/access/is-server.ts';
