@@ -23,13 +23,13 @@ const insert = operation('test.insert', async (tx, name: string) => {
 const insertThenFail = operation('test.insertThenFail', async (tx, name: string) => {
   await tx.run('INSERT INTO item (name) VALUES (?)', name);
   await tx.nextRevision();
-  tx.afterCommit({ kind: 'account', account: idOf(7) });
+  tx.afterCommit({ kind: 'mailboxes', account: idOf(7) });
   throw new Failure('denied', 'no');
 });
 
 const insertThenRollBack = operation('test.insertThenRollBack', async (tx, name: string) => {
   await tx.run('INSERT INTO item (name) VALUES (?)', name);
-  tx.afterCommit({ kind: 'account', account: idOf(7) });
+  tx.afterCommit({ kind: 'mailboxes', account: idOf(7) });
   return tx.rollbackWith({ revision: await tx.nextRevision(), items: (await tx.all('SELECT name FROM item')).length });
 });
 

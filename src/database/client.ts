@@ -5,6 +5,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { DirectoryResult } from '../base/directory-result.ts';
 import { Failure, type FailureKind } from '../base/failure.ts';
+import { type AccountId, idOf, type MailboxId, type Modseq } from '../base/ids.ts';
 import { WRITER_QUEUE_BYTES } from '../base/limits.ts';
 import type { Reply } from '../base/reply.ts';
 import type { Notification, Operation, Writer } from './operation.ts';
@@ -27,6 +28,8 @@ export type PostedOutcome = readonly [call: number, result: unknown, failure?: P
 export interface PostedBatch {
   readonly outcomes: readonly PostedOutcome[];
   readonly notifications: readonly Notification[];
+  /** Account, mailbox and modseq of each mailbox whose messages have changed, one after another. */
+  readonly mailboxes: readonly number[];
 }
 
 interface Waiting {
@@ -91,8 +94,18 @@ export class WriterClient implements Writer {
           }),
         );
     }
-    for (const notification of batch.notifications) for (const listener of this.#listeners) listener(notification);
+    for (const notification of batch.notifications) this.#tell(notification);
+    const { mailboxes } = batch;
+    for (let at = 0; at < mailboxes.length; at += 3) {
+      const account = idOf<AccountId>(mailboxes[at]);
+      const mailbox = idOf<MailboxId>(mailboxes[at + 1]);
+      this.#tell({ kind: 'mailbox', account, mailbox, modseq: idOf<Modseq>(mailboxes[at + 2]) });
+    }
     if (this.#waiting.size === 0) this.#idle?.();
+  }
+
+  #tell(notification: Notification): void {
+    for (const listener of this.#listeners) listener(notification);
   }
 
   /** Notifications arrive after the commit they speak of. Gives the function that ends it. */

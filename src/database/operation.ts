@@ -4,7 +4,7 @@
 // an engine behind a socket can follow. Operations run strictly one after another, each in a savepoint: a thrown error
 // undoes the operation and reaches the caller, a Failure by kind.
 
-import type { AccountId, Revision, SegmentId } from '../base/ids.ts';
+import type { AccountId, MailboxId, Modseq, Revision, SegmentId } from '../base/ids.ts';
 import type { Log } from '../base/log.ts';
 
 /** Never bigint: ids stay below 2^53. */
@@ -34,7 +34,9 @@ export interface Reader {
 
 /** What other threads need to know of a committed transaction. Carries no data that a reader could not read itself. */
 export type Notification =
-  | { readonly kind: 'account'; readonly account: AccountId } // a mailbox of this account has changed
+  // Messages of a mailbox have come, gone or changed, up to this modseq.
+  | { readonly kind: 'mailbox'; readonly account: AccountId; readonly mailbox: MailboxId; readonly modseq: Modseq }
+  | { readonly kind: 'mailboxes'; readonly account: AccountId } // mailboxes of this account were made, renamed or deleted
   // What lets this entry in has changed, its password or something else; `session` has changed it.
   | {
       readonly kind: 'login';

@@ -179,13 +179,13 @@ export class WriterLoop {
     });
     this.#options.shared.addWaitingBytes(-bytes);
     const sent = distinct(notifications);
-    const accountsOnly = sent.every((notification) => notification.kind === 'account');
+    let changes: readonly number[] | undefined;
     for (const peer of this.#peers) {
       const own = posted.get(peer) ?? [];
-      // Thread 0 is the main thread, which gets all but notifications of accounts.
-      const listens = sent.length > 0 && (!accountsOnly || this.#options.shared.hasListeners(peer.thread));
-      if (own.length === 0 && !listens) continue;
-      peer.port.postMessage({ outcomes: own, notifications: listens ? sent : [] } satisfies PostedBatch);
+      // Only a thread whose sessions look at mailboxes hears of their changes.
+      const mailboxes = this.#options.shared.hasListeners(peer.thread) ? (changes ??= changesOf(notifications)) : NONE;
+      if (own.length === 0 && sent.length === 0 && mailboxes.length === 0) continue;
+      peer.port.postMessage({ outcomes: own, notifications: sent, mailboxes } satisfies PostedBatch);
     }
   }
 
@@ -230,18 +230,34 @@ export class WriterLoop {
   }
 }
 
-function distinct(notifications: readonly Notification[]): Notification[] {
-  if (notifications.length < 2) return [...notifications];
-  const seen = new Map<string, Notification>();
+const NONE: readonly number[] = [];
+
+/** Account, mailbox and modseq of each mailbox that has changed, the last of each; numbers, because they are cloned fast. */
+function changesOf(notifications: readonly Notification[]): readonly number[] {
+  const last = new Map<number, Map<number, number>>();
   for (const notification of notifications) {
-    seen.set(keyOf(notification), notification);
+    if (notification.kind !== 'mailbox') continue;
+    const { account, mailbox, modseq } = notification;
+    const own = last.get(account);
+    if (own === undefined) last.set(account, new Map([[mailbox, modseq]]));
+    else own.set(mailbox, modseq);
   }
+  const changes: number[] = [];
+  for (const [account, own] of last) for (const [mailbox, modseq] of own) changes.push(account, mailbox, modseq);
+  return changes;
+}
+
+/** Each once, without those of mailboxes. */
+function distinct(notifications: readonly Notification[]): Notification[] {
+  const seen = new Map<string, Notification>();
+  for (const notification of notifications)
+    if (notification.kind !== 'mailbox') seen.set(keyOf(notification), notification);
   return [...seen.values()];
 }
 
 function keyOf(notification: Notification): string {
   switch (notification.kind) {
-    case 'account':
+    case 'mailboxes':
       return `a${notification.account}`;
     case 'segment':
       return `s${notification.segment}`;

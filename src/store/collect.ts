@@ -90,13 +90,21 @@ export const collect = operation('store.collect', async (tx, args: CollectArgume
       await tx.run('DELETE FROM doomed_mailbox WHERE account = ? AND mailbox = ?', owner, mailbox);
     }
   }
+  const kept = args.keptModseqs ?? VANISHED_KEPT_MODSEQS;
   const old = await tx.run(
     `DELETE FROM vanished WHERE (account, mailbox, modseq, uid) IN
        (SELECT account, mailbox, modseq, uid FROM vanished
         WHERE modseq < (SELECT value FROM counter WHERE name = 'modseq') - ? LIMIT +?)`,
-    args.keptModseqs ?? VANISHED_KEPT_MODSEQS,
+    kept,
     VANISHED_ROUND,
   );
+  // What is below it may lack traces: who knows a mailbox as of then is told so (changes.ts).
+  if (old > 0)
+    await tx.run(
+      `INSERT OR REPLACE INTO counter (name, value)
+       SELECT 'vanished', value - ? FROM counter WHERE name = 'modseq'`,
+      kept,
+    );
   const isCut = segments.length === SEGMENTS_A_ROUND;
   const after = isCut ? idOf<SegmentId>(segments.at(-1)![0]) : NO_SEGMENT;
   return { more: isCut || doomed !== undefined || old === VANISHED_ROUND, after };

@@ -92,7 +92,7 @@ async function countCopied(tx: Transaction, { target, modseq }: MailboxCopy, cop
     target.owner,
     target.id,
   );
-  tx.afterCommit({ kind: 'account', account: target.owner });
+  tx.afterCommit({ kind: 'mailbox', account: target.owner, mailbox: target.id, modseq });
 }
 
 /** One more for each of the new rows, which begin at the target's next UID. */
@@ -131,7 +131,7 @@ async function removeMoved(tx: Transaction, { args, target, modseq }: MailboxCop
     args.owner,
     args.mailbox,
   );
-  tx.afterCommit({ kind: 'account', account: args.owner });
+  tx.afterCommit({ kind: 'mailbox', account: args.owner, mailbox: args.mailbox, modseq });
 }
 
 /** What is copied into its own mailbox is not copied again. */

@@ -42,7 +42,7 @@ test('one copy for twenty accounts, each with flags and counters of its own', as
   const { store, accounts, writer, ...box } = await open(context, 20);
   const changed: number[] = [];
   store.database.onNotification((note) => {
-    if (note.kind === 'account') changed.push(note.account);
+    if (note.kind === 'mailbox') changed.push(note.account);
   });
   await store.deliver(accounts, TEXT);
   assert.deepEqual(box.refs(), [20]);

@@ -72,7 +72,7 @@ export async function deliverToMailboxes(
     const reference = { owner, mailbox, message, flags: set, internalDate: message.received, modseq };
     const isThere = (await addToMailbox(tx, reference)) !== undefined;
     found.push(isThere);
-    if (isThere) tx.afterCommit({ kind: 'account', account: owner });
+    if (isThere) tx.afterCommit({ kind: 'mailbox', account: owner, mailbox, modseq });
   }
   return found;
 }
@@ -156,6 +156,6 @@ export const append = operation('store.append', async (tx, args: AppendArguments
   const modseq = await nextModseq(tx);
   const delivered = { id: message.id, received: message.received, size: message.blob.length };
   const uid = await addToMailbox(tx, { ...key, message: delivered, flags, internalDate, modseq });
-  tx.afterCommit({ kind: 'account', account: owner });
+  tx.afterCommit({ kind: 'mailbox', account: owner, mailbox: mailbox.id, modseq });
   return { uidValidity: mailbox.uidValidity, uid: uid! };
 });

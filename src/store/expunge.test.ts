@@ -3,10 +3,11 @@ import { type TestContext, test } from 'node:test';
 import { idOf } from '../base/ids.ts';
 import { STORE_SLICE_MESSAGES } from '../base/limits.ts';
 import { INBOX } from './accounts.ts';
+import { changesSince } from './changes.ts';
 import { expunge } from './expunge.ts';
 import { DELETED, FLAGGED } from './flags.ts';
 import { ownMailbox } from './mailbox-key.ts';
-import { changesSince, flagsBetween } from './messages.ts';
+import { flagsBetween } from './messages.ts';
 import { openTestBox, uidRange } from './testing.ts';
 
 async function open(context: TestContext, messages: number) {

@@ -57,7 +57,7 @@ export const expunge = operation('store.expunge', async (tx, args: ExpungeArgume
     owner,
     mailbox,
   );
-  tx.afterCommit({ kind: 'account', account: owner });
+  tx.afterCommit({ kind: 'mailbox', account: owner, mailbox, modseq });
   return { expunged: victims.length, more: victims.length >= STORE_SLICE_MESSAGES };
 });
 

@@ -30,7 +30,7 @@ export const makeFirstFolders = operation(
       await makeMailbox(tx, { owner, name });
       await tx.run('INSERT OR IGNORE INTO subscription (account, name) VALUES (?, ?)', owner, name);
     }
-    tx.afterCommit({ kind: 'account', account: owner });
+    tx.afterCommit({ kind: 'mailboxes', account: owner });
   },
 );
 

@@ -65,7 +65,7 @@ export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFl
     owner,
     mailbox,
   );
-  tx.afterCommit({ kind: 'account', account: owner });
+  tx.afterCommit({ kind: 'mailbox', account: owner, mailbox, modseq });
   return { modseq, changed };
 });
 

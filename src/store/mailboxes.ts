@@ -206,7 +206,7 @@ export const createMailbox = operation('store.createMailbox', async (tx, { owner
   const options = uses === undefined || uses.length === 0 ? createOptions(name) : usedFor(uses);
   const made = await createMailboxRow(tx, owner, name, options);
   await checkCount(tx, owner);
-  tx.afterCommit({ kind: 'account', account: owner });
+  tx.afterCommit({ kind: 'mailboxes', account: owner });
   return made;
 });
 
@@ -228,7 +228,7 @@ export const deleteMailbox = operation('store.deleteMailbox', async (tx, { owner
   await tx.run('INSERT INTO doomed_mailbox (account, mailbox) VALUES (?, ?)', owner, mailbox.id);
   // A new row, so that a session that has the old mailbox selected sees that it is gone.
   if (children !== undefined) await createMailboxRow(tx, owner, name, { selectable: false });
-  tx.afterCommit({ kind: 'account', account: owner });
+  tx.afterCommit({ kind: 'mailboxes', account: owner });
 });
 
 export interface RenameArguments {
@@ -270,7 +270,7 @@ export const renameMailbox = operation('store.renameMailbox', async (tx, { owner
       );
   }
   await checkCount(tx, owner);
-  tx.afterCommit({ kind: 'account', account: owner });
+  tx.afterCommit({ kind: 'mailboxes', account: owner });
 });
 
 /** All messages of INBOX get new UIDs in a new mailbox; INBOX is empty and goes on counting. */

@@ -66,15 +66,19 @@ export function uidsAfter(reader: Reader, { owner, mailbox }: MailboxKey, after:
     .map((row) => idOf(row[0]));
 }
 
-/** The lowest UID without \Seen, undefined when there is none. Walks the mailbox: for SELECT's UNSEEN only. */
-export function firstUnseen(reader: Reader, access: MailboxAccess): Uid | undefined {
+/** Flags of the messages with the highest UIDs, ascending, at most `limit`. */
+export function newestFlags(reader: Reader, access: MailboxAccess, limit: number): MessageFlags[] {
   checkOwnFlags(access);
-  const row = reader.get(
-    'SELECT uid FROM mailbox_message WHERE account = ? AND mailbox = ? AND flags & 1 = 0 ORDER BY uid LIMIT 1',
-    access.owner,
-    access.mailbox,
-  );
-  return row === undefined ? undefined : idOf(row['uid']);
+  return reader
+    .arrays(
+      `SELECT uid, flags, keywords, modseq FROM mailbox_message WHERE account = ? AND mailbox = ?
+       ORDER BY uid DESC LIMIT +?`,
+      access.owner,
+      access.mailbox,
+      limit,
+    )
+    .map(messageFlags)
+    .reverse();
 }
 
 /** Flags of the messages in a range of UIDs, ascending, at most PAGE_ROWS: ask again from the last one. */
@@ -119,7 +123,8 @@ function messageRow(row: readonly Value[], first: number): MessageRow {
   };
 }
 
-function messageFlags(row: readonly Value[]): MessageFlags {
+/** The columns uid, flags, keywords and modseq. */
+export function messageFlags(row: readonly Value[]): MessageFlags {
   return {
     uid: idOf(row[0]),
     flags: Number(row[1]),
@@ -240,95 +245,4 @@ export function sizesAfter(
       PAGE_ROWS,
     )
     .map((row) => ({ uid: idOf(row[0]), size: Number(row[1]) }));
-}
-
-/** Up to where a session knows a mailbox. */
-export interface KnownState {
-  readonly modseq: Modseq;
-  /** No message above it is known. */
-  readonly lastUid: Uid;
-}
-
-export interface MailboxChanges {
-  /** The modseq that these changes lead to, for the next question. */
-  readonly modseq: Modseq;
-  /** There is more above that modseq: ask again, after others have had their turn. */
-  readonly more: boolean;
-  /** UIDs expunged since, among those below `uidNext` of the asker. Any order. */
-  readonly vanished: readonly Uid[];
-  /** Messages whose flags were changed since, ascending. Those above the asker's last UID are new anyway. */
-  readonly changed: readonly MessageFlags[];
-  /** UIDs above the asker's last one, ascending. */
-  readonly added: readonly Uid[];
-  /** From this UID on, no session has claimed messages as recent. */
-  readonly recentFrom: Uid;
-  /** Messages in the mailbox now. A session that counts otherwise after the last part has slept longer than traces are kept. */
-  readonly messages: number;
-}
-
-/**
- * What happened to a mailbox above what is known of it, as one state. Undefined when the mailbox is gone.
- * Bulk changes come in parts of about PAGE_ROWS; what one operation did is never cut.
- */
-export function changesSince(reader: Reader, access: MailboxAccess, known: KnownState): MailboxChanges | undefined {
-  checkOwnFlags(access);
-  const { owner, mailbox } = access;
-  return reader.snapshot(() => {
-    const row = reader.get(
-      'SELECT modseq, recent_from, messages FROM mailbox WHERE account = ? AND id = ?',
-      owner,
-      mailbox,
-    );
-    if (row === undefined) return undefined;
-    const current = idOf<Modseq>(row['modseq']);
-    const recentFrom = idOf<Uid>(row['recent_from']);
-    const messages = Number(row['messages']);
-    const none = { vanished: [], changed: [], added: [], recentFrom, messages };
-    if (current === known.modseq) return { modseq: current, more: false, ...none };
-    const modseq = idOf<Modseq>(
-      Math.min(
-        partEnd(reader, VANISHED_PART, access, known.modseq),
-        partEnd(reader, CHANGED_PART, access, known.modseq),
-        current,
-      ),
-    );
-    const vanished = reader
-      .arrays(
-        'SELECT uid FROM vanished WHERE account = ? AND mailbox = ? AND modseq > ? AND modseq <= ?',
-        owner,
-        mailbox,
-        known.modseq,
-        modseq,
-      )
-      .map((line) => idOf<Uid>(line[0]));
-    const changed = reader
-      .arrays(
-        `SELECT uid, flags, keywords, modseq FROM mailbox_message
-         WHERE account = ? AND mailbox = ? AND touched = 1 AND modseq > ? AND modseq <= ? ORDER BY uid`,
-        owner,
-        mailbox,
-        known.modseq,
-        modseq,
-      )
-      .map(messageFlags);
-    const added: Uid[] = [];
-    for (let after = known.lastUid; ; ) {
-      const page = uidsAfter(reader, access, after);
-      added.push(...page);
-      if (page.length < PAGE_ROWS) break;
-      after = page[page.length - 1]!;
-    }
-    return { modseq, more: modseq < current, vanished, changed, added, recentFrom, messages };
-  });
-}
-
-const VANISHED_PART = `SELECT modseq FROM vanished WHERE account = ? AND mailbox = ? AND modseq > ?
-  ORDER BY modseq LIMIT 1 OFFSET ${PAGE_ROWS}`;
-const CHANGED_PART = `SELECT modseq FROM mailbox_message WHERE account = ? AND mailbox = ? AND touched = 1 AND modseq > ?
-  ORDER BY modseq LIMIT 1 OFFSET ${PAGE_ROWS}`;
-
-/** The modseq at which about PAGE_ROWS changes have come; Infinity when there are not so many. */
-function partEnd(reader: Reader, sql: string, { owner, mailbox }: MailboxKey, since: Modseq): number {
-  const row = reader.get(sql, owner, mailbox, since);
-  return row === undefined ? Number.POSITIVE_INFINITY : Number(row['modseq']);
 }

@@ -12,7 +12,8 @@
 //                    mailbox's owner, but \Deleted, which is the folder's: an expunge removes for all readers
 //   quota_root       what the accounts of a domain hold together, for a domain with a limit (quota.ts)
 //   quota_warned     accounts that are near to their limit, and whether their users are still to be told
-//   counter          `parser`: the version at least which all messages had when they were last looked at (reparse.ts)
+//   counter          `parser`: the version at least which all messages had when they were last looked at (reparse.ts);
+//                    `vanished`: below this modseq traces of expunged messages have been dropped (collect.ts)
 //   doomed_mailbox   deleted, its rows not yet removed: no session reads them any more
 //   vanished         what was expunged, for sessions and clients that were looking elsewhere
 //

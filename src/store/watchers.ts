@@ -1,19 +1,25 @@
 // The sessions of this thread that wait for changes of an account.
 
-import type { AccountId } from '../base/ids.ts';
+import type { AccountId, MailboxId, Modseq } from '../base/ids.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { SharedState } from '../database/shared.ts';
 
+/** Of which mailbox messages have come, gone or changed, and up to where. Undefined: the account has other mailboxes, or other names. */
+export type AccountChange = { readonly mailbox: MailboxId; readonly modseq: Modseq } | undefined;
+
+export type WatchAccount = (account: AccountId, changed: (change: AccountChange) => void) => () => void;
+
 /** `thread` counts its watchers in shared memory, so that the writer sends nothing to a thread without any. */
 export function createWatchers(
-  writer: WriterClient,
+  writer: Pick<WriterClient, 'onNotification'>,
   shared: SharedState,
   thread: number,
-): (account: AccountId, changed: () => void) => () => void {
-  const watchers = new Map<AccountId, Set<() => void>>();
+): WatchAccount {
+  const watchers = new Map<AccountId, Set<(change: AccountChange) => void>>();
   writer.onNotification((notification) => {
-    if (notification.kind !== 'account') return;
-    for (const changed of watchers.get(notification.account) ?? []) changed();
+    if (notification.kind !== 'mailbox' && notification.kind !== 'mailboxes') return;
+    const change = notification.kind === 'mailbox' ? notification : undefined;
+    for (const changed of watchers.get(notification.account) ?? []) changed(change);
   });
   return (account, changed) => {
     const those = watchers.get(account) ?? new Set();

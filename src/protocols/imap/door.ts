@@ -10,6 +10,8 @@ import type { ConnectionRecord } from '../../net/connection.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Intakes } from '../../store/intake.ts';
+import type { WatchAccount } from '../../store/watchers.ts';
+import type { Views } from './views.ts';
 
 export interface ImapDoor {
   /** What greeting and hello call this server: by SNI a virtual server's name, else this host's. */
@@ -22,11 +24,12 @@ export interface ImapDoor {
   readonly nextId: () => MessageId;
   readonly reader: Reader;
   readonly writer: Writer;
+  readonly views: Views;
   readonly blobs: Blobs;
   readonly intakes: Intakes;
   readonly logins: Pick<Logins, 'mechanisms' | 'login' | 'sasl'>;
   /** Calls `changed` after commits that touch this account, those of this session too; gives the way to end that. */
-  readonly watch: (account: AccountId, changed: () => void) => () => void;
+  readonly watch: WatchAccount;
   /** Makes the folders that an account gets at its first login; undefined: there is nothing to wait for. */
   readonly makeFirstFolders: (account: AccountId) => Promise<void> | undefined;
   /** One more tagged reply, for the metrics. */

@@ -2,14 +2,35 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { Failure } from '../../base/failure.ts';
-import { idOf, type Uid } from '../../base/ids.ts';
+import { idOf, type Modseq, type Uid } from '../../base/ids.ts';
 import { type NumberSet, STAR } from '../../wire/imap/values.ts';
-import { countPositions, MailboxView, rangesHold } from './mailbox-view.ts';
+import { countPositions, type Front, MailboxView, rangesHold, ViewLost } from './mailbox-view.ts';
+
+const MODSEQ = idOf<Modseq>(1);
+
+/** Gives what is below a UID in pages of two. */
+const frontOf =
+  (uids: readonly Uid[]) =>
+  (_: Modseq, below: number): Front => {
+    let left = uids.filter((uid) => uid < below);
+    return {
+      read() {
+        const page = left.slice(-2);
+        left = left.slice(0, -2);
+        return { uids: page, isFirst: left.length === 0 };
+      },
+    };
+  };
+
+/** A view of which the last `loaded` are known from the start. */
+function lazyView(numbers: readonly number[], loaded: number): MailboxView {
+  const uids = numbers.map((uid) => idOf<Uid>(uid));
+  const state = { modseq: MODSEQ, count: uids.length, lastUid: uids.at(-1) ?? idOf<Uid>(0) };
+  return MailboxView.at(state, loaded === 0 ? [] : uids.slice(-loaded), frontOf(uids));
+}
 
 function viewOf(...uids: number[]): MailboxView {
-  const view = new MailboxView();
-  view.append(uids.map((uid) => idOf(uid)));
-  return view;
+  return lazyView(uids, 0);
 }
 
 const set = (unit: 'sequence' | 'uid', ...ranges: [number, number][]): NumberSet => ({
@@ -18,15 +39,67 @@ const set = (unit: 'sequence' | 'uid', ...ranges: [number, number][]): NumberSet
 });
 
 test('numbers follow the UIDs that are there', () => {
-  const view = viewOf(2, 5, 9);
-  view.append([idOf(12), idOf(13)]);
-  assert.equal(view.count, 5);
-  assert.equal(view.numberOf(idOf(9)), 3);
-  assert.equal(view.numberOf(idOf(3)), undefined);
-  assert.deepEqual(view.remove(new Set([2, 9, 13, 77].map((uid) => idOf<Uid>(uid)))), [5, 3, 1]);
+  const before = viewOf(2, 5, 9);
+  const larger = before.with([idOf(12), idOf(13)]);
+  assert.equal(larger.count, 5);
+  assert.equal(larger.numberOf(idOf(9)), 3);
+  assert.equal(larger.numberOf(idOf(3)), undefined);
+  const { view, numbers } = larger.without(new Set([2, 9, 13, 77].map((uid) => idOf<Uid>(uid))), MODSEQ);
+  assert.deepEqual(numbers, [5, 3, 1]);
   assert.deepEqual([view.count, view.uidAt(0), view.uidAt(1), view.largestUid], [2, 5, 12, 12]);
   assert.equal(view.countBetween(5, 12), 1);
-  assert.equal(new MailboxView().largestUid, 0);
+  assert.deepEqual([before.count, larger.count], [3, 5]);
+  assert.equal(viewOf().largestUid, 0);
+});
+
+test('what a view says does not depend on how much of it was loaded, and it keeps saying it while others follow', () => {
+  const uids = fc.uniqueArray(fc.integer({ min: 1, max: 40 }), { maxLength: 20 });
+  const question = fc.oneof(fc.record({ uid: fc.integer({ min: 0, max: 45 }) }), fc.record({ position: fc.nat(20) }));
+  const cases = fc.record({
+    uids,
+    loaded: fc.nat(20),
+    gone: fc.array(fc.nat(19)),
+    added: fc.nat(5),
+    questions: fc.array(question, { maxLength: 6 }),
+  });
+  fc.assert(
+    fc.property(cases, ({ uids: some, loaded, gone, added, questions }) => {
+      const numbers = some.sort((a, b) => a - b);
+      const isGone = new Set(numbers.filter((_, at) => gone.includes(at)));
+      const after = numbers.filter((uid) => !isGone.has(uid));
+      for (let i = 1; i <= added; i++) after.push(100 + i);
+      const view = lazyView(numbers, Math.min(loaded, numbers.length));
+      const ask = (of: MailboxView, expected: readonly number[]) => {
+        for (const one of questions) {
+          if ('uid' in one) {
+            const at = expected.findIndex((uid) => uid >= one.uid);
+            assert.equal(of.positionFrom(one.uid), at < 0 ? expected.length : at);
+          } else if (one.position < expected.length) assert.equal(of.uidAt(one.position), expected[one.position]);
+        }
+      };
+      ask(view, numbers);
+      const set = new Set([...isGone].map((uid) => idOf<Uid>(uid)));
+      const { view: left, numbers: told } = view.without(set, MODSEQ);
+      const expected = numbers.flatMap((uid, at) => (isGone.has(uid) ? [at + 1] : [])).reverse();
+      assert.deepEqual(told, expected);
+      const news = Array.from({ length: added }, (_, i) => idOf<Uid>(101 + i));
+      ask(left.with(news), after);
+      ask(view, numbers);
+      assert.equal(left.with(news).count, after.length);
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test('a view whose front is another than was counted is lost, and says so', () => {
+  const state = { modseq: MODSEQ, count: 4, lastUid: idOf<Uid>(9) };
+  const uids = [2, 3, 5, 9].map((uid) => idOf<Uid>(uid));
+  const fewer = MailboxView.at(state, [], frontOf(uids.slice(1)));
+  assert.throws(() => fewer.uidAt(0), ViewLost);
+  const more = MailboxView.at({ ...state, count: 3 }, [], frontOf(uids));
+  assert.throws(() => more.uidAt(0), ViewLost);
+  const gone = MailboxView.at(state, [], () => ({ read: () => undefined }));
+  assert.throws(() => gone.uidAt(3), ViewLost);
 });
 
 test('sets become positions', () => {

@@ -26,7 +26,7 @@ type Step = { readonly session: number } & (
   | { readonly kind: 'search'; readonly byUid: boolean; readonly flag: string }
   | { readonly kind: 'copy' | 'move'; readonly at: number; readonly count: number }
   | { readonly kind: 'uid-expunge'; readonly at: number; readonly count: number }
-  | { readonly kind: 'expunge' | 'noop' | 'close' | 'idle' }
+  | { readonly kind: 'expunge' | 'noop' | 'close' | 'idle' | 'forget' }
 );
 
 const FLAGS = ['\\Seen', '\\Deleted', '\\Flagged', '$Work'];
@@ -72,6 +72,7 @@ let openings = 0;
 /** What one client knows. */
 class Client {
   readonly #socket: Socket;
+  #isOver = false;
   readonly #model: Model;
   #received = '';
   #arrived: () => void = () => {};
@@ -89,6 +90,10 @@ class Client {
     this.#model = model;
     socket.on('data', (chunk) => {
       this.#received += chunk.toString('latin1');
+      this.#arrived();
+    });
+    socket.on('close', () => {
+      this.#isOver = true;
       this.#arrived();
     });
   }
@@ -117,6 +122,7 @@ class Client {
         this.#received = this.#received.slice(end + 2);
         return line;
       }
+      assert.ok(!this.#isOver, `the connection is closed behind ${this.#received}`);
       await new Promise<void>((resolve) => {
         this.#arrived = resolve;
       });
@@ -279,6 +285,10 @@ async function run(step: Step, client: Client, model: Model): Promise<void> {
       model.expunge();
       await client.command('CLOSE', 'anything');
       return client.select();
+    case 'forget':
+      // No session holds a view between commands: what the next one needs is read again.
+      imap.door.views.sweep(Number.POSITIVE_INFINITY);
+      return;
     default:
       step satisfies never;
   }
@@ -318,7 +328,11 @@ const steps = fc.oneof(
   { weight: 1, arbitrary: fc.record({ session, kind: fc.constant('uid-expunge' as const), ...position }) },
   {
     weight: 4,
-    arbitrary: fc.record({ session, kind: fc.constantFrom('expunge', 'noop', 'close', 'idle', 'noop') }),
+    arbitrary: fc.record({ session, kind: fc.constantFrom('expunge', 'noop', 'close', 'idle', 'forget') }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc.record({ session, kind: fc.constantFrom('noop' as const, 'forget' as const) }),
   },
 ) as fc.Arbitrary<Step>;
 

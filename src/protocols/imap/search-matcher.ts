@@ -32,6 +32,12 @@ export interface SearchCandidate {
   readonly row?: MailboxMessage;
 }
 
+/** The messages among which all that match are; undefined: any may. */
+export function candidateSet(key: SearchKey): NumberSet | undefined {
+  const sets = (key.key === 'and' ? key.of : [key]).filter((one) => one.key === 'numbers');
+  return sets[0]?.numbers;
+}
+
 export class SearchMatcher {
   readonly needs: SearchNeeds;
   /** Where messages can match at all. */
@@ -90,17 +96,15 @@ export class SearchMatcher {
   }
 
   #resolve(numbers: NumberSet): readonly NumberRange[] {
-    const { view } = this.#mailbox;
-    if (numbers.unit !== 'sequence') return view.uidsOf(numbers);
-    return view.existing(numbers).map(({ from, to }) => ({ first: from + 1, last: to }));
+    if (numbers.unit !== 'sequence') return this.#mailbox.uidsOf(numbers);
+    return this.#mailbox.existing(numbers).map(({ from, to }) => ({ first: from + 1, last: to }));
   }
 
   /** A set that must hold the message spares the walk through the others. */
   #candidatePositions(key: SearchKey): readonly PositionRange[] {
-    const sets = (key.key === 'and' ? key.of : [key]).filter((one) => one.key === 'numbers');
-    const first = sets[0];
-    if (first !== undefined) return this.#mailbox.view.existing(first.numbers);
-    return this.#mailbox.view.count === 0 ? [] : [{ from: 0, to: this.#mailbox.view.count }];
+    const set = candidateSet(key);
+    if (set !== undefined) return this.#mailbox.existing(set);
+    return this.#mailbox.count === 0 ? [] : [{ from: 0, to: this.#mailbox.count }];
   }
 
   /** Undefined when it depends on the message's bytes. */

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { idOf } from '../../base/ids.ts';
+import { idOf, type Modseq, type Uid } from '../../base/ids.ts';
 import type { ReturnOption } from '../../wire/imap/return-options.ts';
 import { MailboxView, slicePositions } from './mailbox-view.ts';
 import { answerOf, type Results, saveResults } from './search-results.ts';
@@ -52,12 +52,18 @@ test('an answer is what the whole list would give', async () => {
 test('what is saved is those messages, by their UIDs', () => {
   fc.assert(
     fc.property(numbers, (found) => {
-      const view = new MailboxView();
       // Every third UID is there, and a run in the middle.
       const uids = Array.from({ length: 25 }, (_, i) => (i < 10 ? 3 * i + 1 : 20 + i));
-      view.append(uids.map((uid) => idOf(uid)));
-      saveResults({ view } as Parameters<typeof saveResults>[0], found);
-      const meant = view.existing({ unit: 'saved', ranges: [] });
+      const state = { modseq: idOf<Modseq>(1), count: uids.length, lastUid: idOf<Uid>(uids.at(-1)) };
+      const all = uids.map((uid) => idOf<Uid>(uid));
+      const view = MailboxView.at(state, all, () => ({ read: () => undefined }));
+      const mailbox = { view, saved: new Uint32Array(0) };
+      saveResults(mailbox, found);
+      const ranges = Array.from({ length: mailbox.saved.length / 2 }, (_, i) => ({
+        first: mailbox.saved[2 * i]!,
+        last: mailbox.saved[2 * i + 1]!,
+      }));
+      const meant = view.existing({ unit: 'uid', ranges });
       const positions = meant.flatMap(({ from, to }) => Array.from({ length: to - from }, (_, i) => from + i + 1));
       assert.deepEqual(
         positions,

@@ -51,7 +51,8 @@ export async function answerOf(results: Results, { options, partial }: ReturnOpt
 }
 
 /** The messages that `$` means from now on. */
-export function saveResults({ view }: SelectedMailbox, numbers: readonly number[]): void {
+export function saveResults(mailbox: Pick<SelectedMailbox, 'view' | 'saved'>, numbers: readonly number[]): void {
+  const { view } = mailbox;
   const rising = Uint32Array.from(numbers).sort();
   const pairs: number[] = [];
   for (let at = 0; at < rising.length; at++) {
@@ -59,7 +60,7 @@ export function saveResults({ view }: SelectedMailbox, numbers: readonly number[
     while (at + 1 < rising.length && rising[at + 1] === rising[at]! + 1) at++;
     pairs.push(view.uidAt(first - 1), view.uidAt(rising[at]! - 1));
   }
-  view.saved = Uint32Array.from(pairs);
+  mailbox.saved = Uint32Array.from(pairs);
 }
 
 /** UIDs, or the numbers as they are. */

@@ -1,17 +1,22 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { INBOX } from '../../store/accounts.ts';
 import { collect, NO_SEGMENT } from '../../store/collect.ts';
 import { FLAGGED } from '../../store/flags.ts';
+import { ownMailbox } from '../../store/mailbox-key.ts';
 import { openTestBox } from '../../store/testing.ts';
 import { SelectedMailbox } from './selected.ts';
+import { Views } from './views.ts';
 
 test('a session that has slept longer than traces of expunged messages are kept must open the mailbox again', async () => {
   const box = await openTestBox(3);
   try {
     const { reader, writer } = box;
     let now = 0;
-    const opener = { reader, writer, clock: { now: () => now, monotonic: () => now }, breathe: async () => {} };
-    const open = () => SelectedMailbox.open(opener, box.inbox(), { reader: box.account, readOnly: false });
+    const clock = { now: () => now, monotonic: () => now };
+    const opener = { reader, writer, clock, views: new Views(reader, clock), breathe: async () => {} };
+    const key = ownMailbox(box.account, INBOX);
+    const open = () => SelectedMailbox.open(opener, key, { reader: box.account, readOnly: false });
     const [awake, asleep] = [(await open())!, (await open())!];
     await box.expunge([[2, 2]], false);
     assert.equal(await awake.catchUp({ expunges: true }), '* 2 EXPUNGE\r\n');

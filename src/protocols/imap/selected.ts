@@ -1,25 +1,29 @@
-// The selected mailbox of one session: its numbering, and the changes that the client does not know of yet.
+// The selected mailbox of one session: what its client knows of it, and the changes that it does not know of yet.
 //
 // In      the store, read above the session's modseq at moments when changes may be reported
 // Out     untagged EXPUNGE, EXISTS, RECENT, FETCH and FLAGS as text
-// States  opened -> caught up again and again -> gone
+// States  opened -> caught up again and again -> gone. Between commands no view is held: count, modseq and last UID say which
 // Never   reports EXPUNGE where sequence numbers are in use (the caller says so); renumbers before it has reported
 // RFC 3501 §2.3.1.1, §5.2, §5.5, §7.2.6, §7.3, §7.4.1
 
 import type { Clock } from '../../base/clock.ts';
-import { type AccountId, idOf, type Modseq, type Uid } from '../../base/ids.ts';
+import { type AccountId, idOf, type MailboxId, type Modseq, type Uid } from '../../base/ids.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
-import { systemFlagBits } from '../../store/flags.ts';
+import { openedState } from '../../store/changes.ts';
+import { SEEN, systemFlagBits } from '../../store/flags.ts';
 import type { MailboxAccess, MailboxKey } from '../../store/mailbox-key.ts';
-import { claimRecent, findMailboxById, listKeywords, type Mailbox } from '../../store/mailboxes.ts';
-import { changesSince, type MailboxChanges, type MessageFlags, PAGE_ROWS, uidsAfter } from '../../store/messages.ts';
+import { claimRecent, findMailboxById, type Mailbox } from '../../store/mailboxes.ts';
+import type { MessageFlags } from '../../store/messages.ts';
 import { encodeFlagsItem } from '../../wire/imap/responses/fetch.ts';
-import { MailboxView, type PositionRange } from './mailbox-view.ts';
+import { type NumberRange, type NumberSet, resolveRanges } from '../../wire/imap/values.ts';
+import type { MailboxView, PositionRange } from './mailbox-view.ts';
+import type { SharedChanges, Views } from './views.ts';
 
 export interface OpenedBy {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly clock: Clock;
+  readonly views: Views;
   /** Lets others have their turn; called between pages. */
   breathe(): Promise<void> | undefined;
 }
@@ -30,8 +34,16 @@ export interface OpenedAs {
   readonly readOnly: boolean;
 }
 
+/** Messages at the end that are read at the opening: who opens a mailbox asks for them next, and UNSEEN is found among them. */
+const NEWEST_MESSAGES = 100;
 /** The store keeps traces by number of changes; even at the highest rate they last longer than this. */
 const TRACES_KEPT_MS = 60_000;
+
+function least(uids: Iterable<Uid>): number {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const uid of uids) lowest = Math.min(lowest, uid);
+  return lowest;
+}
 
 /** What may be reported at this moment, and how. */
 export interface Allowed {
@@ -43,16 +55,26 @@ export class SelectedMailbox {
   readonly access: MailboxAccess;
   readonly uidValidity: number;
   readonly readOnly: boolean;
-  readonly view = new MailboxView();
+  /** The UIDs that the last SEARCH has saved, rising pairs of first and last: what `$` means. RFC 5182 §2.1 */
+  saved = new Uint32Array(0);
   readonly #opener: OpenedBy;
-  /** What the client knows leads up to this modseq and this UID. */
+  /** What the client knows leads up to this modseq and this UID; it counts so many messages. */
   #modseq: Modseq;
-  #lastUid = idOf<Uid>(0);
+  #lastUid: Uid;
+  #count: number;
+  /** Undefined between commands, and where no command has asked for a number. */
+  #view: MailboxView | undefined;
+  /** Only a part of what has happened has been reported; the rest follows in the same command. */
+  #isInParts = false;
   #lookedAt: number;
+  /** The first message without \Seen, when it was opened; undefined where it stands further back than is looked. */
+  readonly firstUnseen: number | undefined;
   /** Expunged by others and not reported yet: still numbered. */
   readonly #vanished = new Set<Uid>();
   /** [from, to) UIDs that are recent for this session. */
   readonly #recent: (readonly [from: number, to: number])[] = [];
+  /** How many messages that the client counts are recent. */
+  #recentCount = 0;
   /** By lower case. */
   readonly #keywords = new Map<string, string>();
   /** Flags that a command has written itself since the session last caught up: UID -> modseq. */
@@ -60,29 +82,87 @@ export class SelectedMailbox {
   /** Modseqs of our own silent changes since then. */
   readonly #silent = new Set<Modseq>();
 
-  private constructor(opener: OpenedBy, mailbox: Mailbox, { reader, readOnly }: OpenedAs) {
+  private constructor(
+    opener: OpenedBy,
+    mailbox: Mailbox,
+    { reader, readOnly }: OpenedAs,
+    newest: readonly MessageFlags[],
+  ) {
     this.#opener = opener;
     this.access = { owner: mailbox.owner, mailbox: mailbox.id, reader };
     this.uidValidity = mailbox.uidValidity;
     this.readOnly = readOnly;
     this.#modseq = mailbox.modseq;
+    this.#lastUid = idOf(mailbox.uidNext - 1);
+    this.#count = mailbox.messages;
     this.#lookedAt = opener.clock.monotonic();
+    const uids = newest.map(({ uid }) => uid);
+    this.#view = opener.views.get(this.access, this.#state, uids);
+    const unseen = newest.flatMap(({ flags }, at) => ((flags & SEEN) === 0 ? [at] : []));
+    const isAll = unseen.length > 0 && unseen.length === mailbox.unseen;
+    this.firstUnseen = isAll ? mailbox.messages - newest.length + unseen[0]! + 1 : undefined;
   }
 
-  /** Reads the numbering page by page; what changes meanwhile is caught up at the end. Undefined when it is gone. */
-  static async open(opener: OpenedBy, mailbox: Mailbox, as: OpenedAs): Promise<SelectedMailbox | undefined> {
-    const selected = new SelectedMailbox(opener, mailbox, as);
+  /** Reads the mailbox's row, and of its messages the last. Undefined when it is gone. */
+  static async open(opener: OpenedBy, key: MailboxKey, as: OpenedAs): Promise<SelectedMailbox | undefined> {
     const { reader } = opener;
-    await selected.#claim(mailbox.recentFrom, mailbox.uidNext);
-    for (const keyword of listKeywords(reader, selected.access)) selected.#knowKeyword(keyword);
-    for (;;) {
-      const page = uidsAfter(reader, selected.access, selected.#lastUid);
-      selected.#append(page);
-      if (page.length < PAGE_ROWS) break;
-      await opener.breathe();
-    }
-    selected.#lastUid = idOf(Math.max(selected.#lastUid, mailbox.uidNext - 1));
-    return (await selected.catchUp({ expunges: true })) === undefined ? undefined : selected;
+    const access = { owner: key.owner, mailbox: key.mailbox, reader: as.reader };
+    const opened = openedState(reader, access, NEWEST_MESSAGES);
+    if (opened === undefined) return undefined;
+    const { mailbox, newest, keywords } = opened;
+    const selected = new SelectedMailbox(opener, mailbox, as, newest);
+    for (const keyword of keywords) selected.#knowKeyword(keyword);
+    await selected.#claim(mailbox.recentFrom);
+    return selected;
+  }
+
+  get #state() {
+    return { modseq: this.#modseq, count: this.#count, lastUid: this.#lastUid };
+  }
+
+  /** The numbering as the client knows it. */
+  get view(): MailboxView {
+    this.#view ??= this.#opener.views.get(this.access, this.#state);
+    return this.#view;
+  }
+
+  /** Messages, as the client counts them. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Loads what a set stands on, or all: a command that asks the view for numbers calls it before, so that others have their turn. */
+  async load(set?: NumberSet): Promise<void> {
+    if (set === undefined) await this.view.loadFromPosition(0, this.#opener.breathe);
+    else await this.view.load(this.#meant(set), this.#opener.breathe);
+  }
+
+  /** As MailboxView.positions. */
+  positions(set: NumberSet): PositionRange[] {
+    return this.view.positions(this.#meant(set));
+  }
+
+  /** As MailboxView.existing. */
+  existing(set: NumberSet): PositionRange[] {
+    return this.view.existing(this.#meant(set));
+  }
+
+  /** The UIDs that a set of UIDs or `$` means, existing or not; rising, none touching the next. */
+  uidsOf(set: NumberSet): NumberRange[] {
+    return resolveRanges(this.#meant(set), this.view.largestUid);
+  }
+
+  /** `$` as UIDs. */
+  #meant(set: NumberSet): NumberSet {
+    if (set.unit !== 'saved') return set;
+    const ranges: NumberRange[] = [];
+    for (let i = 0; i < this.saved.length; i += 2) ranges.push({ first: this.saved[i]!, last: this.saved[i + 1]! });
+    return { unit: 'uid', ranges };
+  }
+
+  /** The client is waited for: memory that a command would need goes. */
+  rest(): void {
+    if (this.#vanished.size === 0) this.#view = undefined;
   }
 
   isOf({ owner, mailbox }: MailboxKey): boolean {
@@ -94,7 +174,12 @@ export class SelectedMailbox {
   }
 
   get recentCount(): number {
-    return this.#recent.reduce((sum, [from, to]) => sum + this.view.countBetween(from, to), 0);
+    return this.#recentCount;
+  }
+
+  /** Whether there is something behind a change of the account for this session to look at. */
+  isBehind(mailbox: MailboxId, modseq: Modseq): boolean {
+    return this.access.mailbox === mailbox && modseq > this.#modseq;
   }
 
   isRecent(uid: Uid): boolean {
@@ -159,12 +244,12 @@ export class SelectedMailbox {
   async catchUp(allowed: Allowed): Promise<string | undefined> {
     let text = '';
     for (;;) {
-      const changes = changesSince(this.#opener.reader, this.access, { modseq: this.#modseq, lastUid: this.#lastUid });
+      const changes = this.#opener.views.changesSince(this.access, { modseq: this.#modseq, lastUid: this.#lastUid });
       if (changes === undefined) return undefined;
       if (changes.modseq !== this.#modseq || (allowed.expunges && this.#vanished.size > 0))
         text += await this.#report(changes, allowed);
       if (changes.more) await this.#opener.breathe();
-      else return this.#hasSleptTooLong(changes.messages) ? undefined : text;
+      else return this.#hasSleptTooLong(changes.state.messages) ? undefined : text;
     }
   }
 
@@ -173,72 +258,106 @@ export class SelectedMailbox {
     const now = this.#opener.clock.monotonic();
     const slept = now - this.#lookedAt;
     this.#lookedAt = now;
-    return slept > TRACES_KEPT_MS && this.view.count - this.#vanished.size !== messages;
+    return slept > TRACES_KEPT_MS && this.#count - this.#vanished.size !== messages;
   }
 
-  async #report(changes: MailboxChanges, allowed: Allowed): Promise<string> {
-    for (const uid of changes.vanished) if (this.view.numberOf(uid) !== undefined) this.#vanished.add(uid);
-    let text = allowed.expunges ? this.#reportVanished() : '';
+  async #report(changes: SharedChanges, allowed: Allowed): Promise<string> {
     const known = this.#lastUid;
-    if (changes.added.length > 0) {
-      this.#append(changes.added);
-      await this.#claim(changes.recentFrom, this.uidNext);
-      text += `* ${this.view.count} EXISTS\r\n* ${this.recentCount} RECENT\r\n`;
+    const { modseq, added, more } = changes;
+    const changed = changes.changed.filter((status) => status.uid <= known && !this.#isKnown(status));
+    let gone = changes.vanished.filter((uid) => uid <= known);
+    // What they begin at is a state that others have, too, and the front of which can be read; its parts are none.
+    if (more || gone.length > 0) this.#view = this.view;
+    const lowest = Math.min(changed[0]?.uid ?? Number.POSITIVE_INFINITY, least(gone), least(this.#vanished));
+    if (lowest <= known) await this.view.loadFromUid(lowest, this.#opener.breathe);
+    // Between two parts a message may have come and gone unseen.
+    if (this.#isInParts) gone = gone.filter((uid) => this.view.numberOf(uid) !== undefined);
+    const isShared = this.#vanished.size === 0 && (gone.length === 0 || allowed.expunges);
+    for (const uid of gone) this.#vanished.add(uid);
+    let text = '';
+    if (isShared) {
+      const followed = this.#view === undefined ? undefined : changes.follow(this.#view);
+      text += this.#reportVanished(followed?.numbers ?? []);
+      this.#view = followed?.view;
+    } else {
+      if (allowed.expunges) {
+        const { view, numbers } = this.view.without(this.#vanished, modseq);
+        text += this.#reportVanished(numbers);
+        this.#view = view;
+      }
+      // Messages that are gone and still numbered are in the view as of its own modseq.
+      this.#view = this.view.with(added, this.#vanished.size === 0 ? modseq : undefined);
     }
-    text += this.#reportFlags(changes, known, allowed.withUid ?? false);
-    this.#modseq = changes.modseq;
-    if (changes.more) return text;
+    const isWhole = !more && this.#vanished.size === 0;
+    if (isWhole && this.#view !== undefined) this.#opener.views.keep(this.access, modseq, this.#view);
+    this.#count += added.length;
+    this.#modseq = modseq;
+    this.#isInParts = more;
+    if (!more) this.#lastUid = idOf(changes.state.uidNext - 1);
+    else if (added.length > 0) this.#lastUid = added[added.length - 1]!;
+    if (added.length > 0) {
+      this.#recentCount += added.reduce((sum, uid) => sum + (this.isRecent(uid) ? 1 : 0), 0);
+      await this.#claim(changes.state.recentFrom);
+      text += `* ${this.#count} EXISTS\r\n* ${this.#recentCount} RECENT\r\n`;
+    }
+    text += this.#reportFlags(changed, allowed.withUid ?? false);
+    if (more) return text;
     this.#reported.clear();
     this.#silent.clear();
     return text;
   }
 
-  #reportVanished(): string {
-    if (this.#vanished.size === 0) return '';
+  /** Whether the client knows of a change because it has made it, or a command has told it. */
+  #isKnown({ uid, modseq }: MessageFlags): boolean {
+    return this.#silent.has(modseq) || this.#reported.get(uid) === modseq;
+  }
+
+  #reportVanished(numbers: readonly number[]): string {
     let text = '';
-    for (const number of this.view.remove(this.#vanished)) text += `* ${number} EXPUNGE\r\n`;
+    for (const number of numbers) text += `* ${number} EXPUNGE\r\n`;
+    if (this.#recent.length > 0) for (const uid of this.#vanished) if (this.isRecent(uid)) this.#recentCount--;
+    this.#count -= this.#vanished.size;
     this.#vanished.clear();
     return text;
   }
 
-  #reportFlags(changes: MailboxChanges, known: number, withUid: boolean): string {
+  /** New messages come with their flags when the client asks for them. */
+  #reportFlags(changed: readonly MessageFlags[], withUid: boolean): string {
     let text = '';
-    for (const status of changes.changed) {
-      const { uid, modseq } = status;
-      // New messages come with their flags when the client asks for them.
-      if (uid > known || this.#silent.has(modseq) || this.#reported.get(uid) === modseq) continue;
-      const number = this.view.numberOf(uid);
+    for (const status of changed) {
+      const number = this.view.numberOf(status.uid);
       if (number === undefined) continue;
-      const item = withUid ? `UID ${uid} ${this.flagsItem(status)}` : this.flagsItem(status);
+      const item = withUid ? `UID ${status.uid} ${this.flagsItem(status)}` : this.flagsItem(status);
       text += `${this.newKeywords(status.keywords)}* ${number} FETCH (${item})\r\n`;
     }
     return text;
   }
 
-  #append(uids: readonly Uid[]): void {
-    if (uids.length === 0) return;
-    this.view.append(uids);
-    this.#lastUid = this.view.largestUid;
-  }
-
   /** A message is recent in one read-write session; read-only ones see it so until then. RFC 3501 §2.3.2 */
-  async #claim(recentFrom: Uid, uidNext: Uid): Promise<void> {
-    if (recentFrom >= uidNext) return;
-    if (this.readOnly) return this.#addRecent(recentFrom, uidNext);
+  async #claim(recentFrom: Uid): Promise<void> {
+    if (recentFrom > this.#lastUid) return;
+    if (this.readOnly) return this.#addRecent(recentFrom, this.#lastUid + 1);
+    let claimed: { readonly from: Uid; readonly to: Uid };
     try {
-      const { from, to } = await this.#opener.writer.execute(claimRecent, this.access);
-      this.#addRecent(from, to);
+      claimed = await this.#opener.writer.execute(claimRecent, this.access);
     } catch {
       // Without room on disk or in the queue nothing is recent, and reading goes on.
+      return;
     }
+    await this.#addRecent(claimed.from, claimed.to);
   }
 
-  #addRecent(from: number, to: number): void {
+  async #addRecent(from: number, to: number): Promise<void> {
     const last = this.#recent[this.#recent.length - 1];
     const start = Math.max(from, last?.[1] ?? 0);
     if (start >= to) return;
     if (last !== undefined && last[1] === start) this.#recent[this.#recent.length - 1] = [last[0], to];
     else this.#recent.push([start, to]);
+    if (start > this.#lastUid) return;
+    const { view } = this;
+    // All of them are counted without a look.
+    if (start > 1) await view.loadFromUid(start, this.#opener.breathe);
+    this.#recentCount += view.countBetween(start, to);
   }
 
   /** As it is now, for its counters. */

@@ -29,6 +29,7 @@ import type { ImapDoor } from './door.ts';
 import type { EnableName } from './enabled.ts';
 import { replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
+import { ViewLost } from './mailbox-view.ts';
 import { bad, type TaggedResponse } from './reply.ts';
 import type { Allowed, SelectedMailbox } from './selected.ts';
 
@@ -82,6 +83,7 @@ export class ImapSession implements ImapConversation {
           const turn = this.breathe();
           if (turn !== undefined) await turn;
         }
+        this.selected?.rest();
       } while (!this.#isOver && (await this.connection.more()));
     } catch (error) {
       this.door.log.error('imap.bug', { peer: this.record.peerAddress, detail: asFailure(error).detail });
@@ -150,6 +152,7 @@ export class ImapSession implements ImapConversation {
   async more(): Promise<boolean> {
     if (this.#isOver) return false;
     this.#isWaiting = true;
+    this.selected?.rest();
     const more = await this.connection.more();
     this.#isWaiting = false;
     return more && !this.#endsWithLogin();
@@ -223,7 +226,9 @@ export class ImapSession implements ImapConversation {
     this.#state = 'authenticated';
     this.connection.framer.limits = SESSION_FRAMER_LIMITS;
     this.#touch();
-    this.#unwatch = this.door.watch(account, () => {
+    this.#unwatch = this.door.watch(account, (change) => {
+      const { selected } = this;
+      if (selected === undefined || (change !== undefined && !selected.isBehind(change.mailbox, change.modseq))) return;
       this.#hasChanged = true;
       this.connection.wake();
     });
@@ -334,6 +339,7 @@ export class ImapSession implements ImapConversation {
       if (reply === undefined) return;
       await this.reportChanges({ expunges: byUid || !command.usesNumbers, withUid: byUid });
     } catch (error) {
+      if (error instanceof ViewLost) return this.#report(undefined);
       reply = this.#failed(error);
     }
     if (this.announced !== undefined) await this.#dropMessage();

@@ -7,7 +7,7 @@ import { type Clock, systemClock } from '../../base/clock.ts';
 import { type AccountId, Ids, type SegmentId } from '../../base/ids.ts';
 import { defaultLimits, type Limits } from '../../base/limits.ts';
 import { type Log, silentLog } from '../../base/log.ts';
-import { operation } from '../../database/operation.ts';
+import { operation, type Reader } from '../../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../../database/testing.ts';
 import { describeConnection } from '../../net/connection.ts';
 import { maskConnection, masked, openTestTls } from '../../net/testing.ts';
@@ -17,9 +17,11 @@ import { closeSegment, openSegment } from '../../store/collect.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { SegmentWriter } from '../../store/segment.ts';
 import { storeUnit } from '../../store/tables.ts';
+import { createWatchers } from '../../store/watchers.ts';
 import type { ImapDoor } from './door.ts';
 import { serveImap } from './server.ts';
 import type { ImapSession } from './session.ts';
+import { Views } from './views.ts';
 
 export interface TestImap {
   readonly host: string;
@@ -41,10 +43,18 @@ const makeAccount = operation('test.account', (tx, args: { readonly uuid: string
 );
 
 export async function openTestImap(
-  options: { limits?: Partial<Limits>; log?: Log; isPrivate?: boolean; clock?: Clock } = {},
+  options: {
+    limits?: Partial<Limits>;
+    log?: Log;
+    isPrivate?: boolean;
+    clock?: Clock;
+    /** Stands between the sessions and the database. */
+    reading?: (reader: Reader) => Reader;
+  } = {},
 ): Promise<TestImap> {
   const database = openTestDatabase([storeUnit]);
   const { writer } = database;
+  const reader = options.reading?.(database.reader) ?? database.reader;
   const tls = await openTestTls();
   const ids = new Ids(new BigInt64Array(1), 0, systemClock.now);
   const host = {
@@ -62,10 +72,6 @@ export async function openTestImap(
   const segments = new SegmentWriter(host);
   const blobs = new Blobs(database.directory, database.reader);
   const accounts = new Map<string, TableAccount>();
-  const watchers = new Map<AccountId, Set<() => void>>();
-  database.onNotification((notification) => {
-    if (notification.kind === 'account') for (const changed of watchers.get(notification.account) ?? []) changed();
-  });
   const door: ImapDoor = {
     hostname: () => 'mail.example',
     tls: tls.server,
@@ -73,16 +79,13 @@ export async function openTestImap(
     clock: options.clock ?? systemClock,
     log: options.log ?? silentLog,
     nextId: () => ids.next(),
-    reader: database.reader,
+    reader,
     writer,
+    views: new Views(reader, systemClock),
     blobs,
     intakes: createIntakes(host, segments),
     logins: tableLogins(accounts),
-    watch(account, changed) {
-      const set = watchers.get(account) ?? new Set();
-      watchers.set(account, set.add(changed));
-      return () => set.delete(changed);
-    },
+    watch: createWatchers(database, database.shared, 1),
     makeFirstFolders: () => undefined,
     countReply() {},
   };

@@ -4,6 +4,7 @@ import type { Logins } from '../../auth/logins.ts';
 import { systemClock } from '../../base/clock.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { ImapDoor } from '../../protocols/imap/door.ts';
+import { Views } from '../../protocols/imap/views.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import { FirstFolders } from '../../store/first-folders.ts';
 import type { Intakes } from '../../store/intake.ts';
@@ -31,6 +32,7 @@ export function imapDoor(parts: ImapDoorParts): ImapDoor {
     nextId: () => parts.ids.next(),
     reader: parts.database.reader,
     writer: parts.writer,
+    views: new Views(parts.database.reader, systemClock),
     blobs: parts.blobs,
     intakes: parts.intakes,
     logins: parts.logins,

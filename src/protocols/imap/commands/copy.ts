@@ -27,8 +27,9 @@ export async function transfer(
   { messages, mailbox }: CopyCommand,
   how: typeof copyMessages | typeof move,
 ): Promise<string | undefined> {
+  await session.mailbox.load(messages);
   const { access, view } = session.mailbox;
-  const positions = view.positions(messages);
+  const positions = session.mailbox.positions(messages);
   const [ranges = []] = view.uidSlices(positions, countPositions(positions));
   const quota = session.quota === undefined ? {} : { quota: session.quota };
   const { uidValidity, sources, firstUid } = await session.door.writer

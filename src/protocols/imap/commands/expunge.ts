@@ -10,8 +10,11 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
   states: SELECTED,
   parse: parseExpunge,
   async run({ uids }, session) {
-    const { access, view } = session.writableMailbox;
-    const slices = uids === undefined ? [undefined] : [...view.uidSlices(view.positions(uids), STORE_SLICE_MESSAGES)];
+    const mailbox = session.writableMailbox;
+    if (uids !== undefined) await mailbox.load(uids);
+    const { access, view } = mailbox;
+    const slices =
+      uids === undefined ? [undefined] : [...view.uidSlices(mailbox.positions(uids), STORE_SLICE_MESSAGES)];
     for (const ranges of slices) {
       const args = { ...access, ranges, deletedOnly: true };
       for (let more = true; more; ) {

@@ -30,7 +30,7 @@ import { rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type Budget, FetchedSection } from '../fetched-section.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
-import { countPositions, type MailboxView, type PositionRange, slicePositions } from '../mailbox-view.ts';
+import { countPositions, type PositionRange, slicePositions } from '../mailbox-view.ts';
 import { no, ok, type TaggedResponse } from '../reply.ts';
 import type { SelectedMailbox } from '../selected.ts';
 
@@ -47,7 +47,8 @@ export const fetch: CommandDefinition<FetchCommand> = {
   parse: parseFetch,
   async run(command, session) {
     const fetcher = new Fetcher(command, session);
-    for (const { from, to } of meantPositions(command, session.mailbox.view)) {
+    await session.mailbox.load(command.messages);
+    for (const { from, to } of meantPositions(command, session.mailbox)) {
       for (let at = from; at < to && !session.gone; at += fetcher.pageMessages)
         await fetcher.page(at, Math.min(to, at + fetcher.pageMessages));
     }
@@ -55,8 +56,8 @@ export const fetch: CommandDefinition<FetchCommand> = {
   },
 };
 
-function meantPositions({ messages, partial }: FetchCommand, view: MailboxView): PositionRange[] {
-  const positions = view.positions(messages);
+function meantPositions({ messages, partial }: FetchCommand, mailbox: SelectedMailbox): PositionRange[] {
+  const positions = mailbox.positions(messages);
   if (partial === undefined) return positions;
   return slicePositions(positions, partialPositions(partial, countPositions(positions)));
 }

@@ -9,6 +9,7 @@ import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
+import { candidateSet } from '../search-matcher.ts';
 import { answerOf, numbersFor, saveResults, writeAnswer } from '../search-results.ts';
 import { SearchWalk } from '../search-walk.ts';
 
@@ -35,6 +36,7 @@ export const search: CommandDefinition<SearchCommand> = {
 async function run({ key, byUid, returns, unknownCharset }: SearchCommand, session: ImapConversation): Promise<void> {
   checkCharset(unknownCharset);
   const { mailbox } = session;
+  await mailbox.load(candidateSet(key));
   const walk = new SearchWalk(session, mailbox, key);
   const isRev2 = (session.enabled as ReadonlySet<string>).has('IMAP4REV2');
   const options = returns ?? (isRev2 ? REV2 : undefined);

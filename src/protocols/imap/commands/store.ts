@@ -19,9 +19,10 @@ export const store: CommandDefinition<StoreCommand> = {
   parse: parseStore,
   async run(command, session) {
     const mailbox = session.writableMailbox;
+    await mailbox.load(command.messages);
     const { access, view } = mailbox;
     const { byUid } = command;
-    const positions = view.positions(command.messages);
+    const positions = mailbox.positions(command.messages);
     // What others changed is reported first: a silent change of ours would hide it.
     await session.reportChanges({ expunges: false, withUid: byUid });
     for (const ranges of view.uidSlices(positions, STORE_SLICE_MESSAGES)) {

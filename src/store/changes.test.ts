@@ -3,12 +3,13 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { type AccountId, idOf } from '../base/ids.ts';
 import { INBOX } from './accounts.ts';
+import { changesSince } from './changes.ts';
 import { copy } from './copy.ts';
 import { expunge } from './expunge.ts';
 import { DELETED, FLAGGED, type FlagChange, SEEN } from './flags.ts';
 import { storeFlags } from './flags-change.ts';
 import { ownMailbox } from './mailbox-key.ts';
-import { changesSince, flagsBetween, type MessageFlags } from './messages.ts';
+import { flagsBetween, type MessageFlags } from './messages.ts';
 import { TestStore, uidRange } from './testing.ts';
 
 /** What a session holds of a mailbox, kept by changesSince alone. */

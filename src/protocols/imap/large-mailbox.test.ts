@@ -1,0 +1,139 @@
+// What a client of a large mailbox makes the server read: rows are counted as they come from the database.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { AccountId } from '../../base/ids.ts';
+import { operation, type Reader } from '../../database/operation.ts';
+import { ImapClient } from '../../demo/clients/imap-client.ts';
+import { INBOX } from '../../store/accounts.ts';
+import { expunge } from '../../store/expunge.ts';
+import { FLAGGED } from '../../store/flags.ts';
+import { storeFlags } from '../../store/flags-change.ts';
+import { ownMailbox } from '../../store/mailbox-key.ts';
+import { uidRange } from '../../store/testing.ts';
+import { openTestImap, type TestImap } from './testing.ts';
+
+let rows = 0;
+
+/** Counts what is read. */
+function counted(reader: Reader): Reader {
+  return {
+    get(sql, ...parameters) {
+      const row = reader.get(sql, ...parameters);
+      if (row !== undefined) rows++;
+      return row;
+    },
+    all(sql, ...parameters) {
+      const found = reader.all(sql, ...parameters);
+      rows += found.length;
+      return found;
+    },
+    arrays(sql, ...parameters) {
+      const found = reader.arrays(sql, ...parameters);
+      rows += found.length;
+      return found;
+    },
+    snapshot: (read) => reader.snapshot(read),
+    get openSnapshot() {
+      return reader.openSnapshot;
+    },
+    revision: () => reader.revision(),
+    routingRevision: () => reader.routingRevision(),
+  };
+}
+
+/** So many messages in INBOX, which are one copy. */
+const fill = operation('test.fill', async (tx, args: { readonly account: AccountId; readonly messages: number }) => {
+  const modseq = await tx.get("UPDATE counter SET value = value + 1 WHERE name = 'modseq' RETURNING value");
+  await tx.run(
+    `INSERT INTO message (id, segment, offset, length, hash, codec, received, trace_bytes, header, structure, parser, refs)
+     VALUES (?, 1, 0, 1, x'00', 0, 1, 0, '[]', '[]', 1, ?)`,
+    args.account,
+    args.messages,
+  );
+  await tx.run(
+    `INSERT INTO mailbox_message (account, mailbox, uid, message, flags, keywords, modseq, touched, internal_date, saved, size)
+     WITH RECURSIVE n(uid) AS (SELECT 1 UNION ALL SELECT uid + 1 FROM n WHERE uid < ?)
+     SELECT ?, 1, uid, ?, uid < ?, NULL, ?, 0, 1, 1, 1 FROM n`,
+    args.messages,
+    args.account,
+    args.account,
+    args.messages - 3,
+    modseq!['value']!,
+  );
+  await tx.run(
+    `UPDATE mailbox SET uidnext = ?, messages = ?, unseen = 4, bytes = ?, recent_from = ?, modseq = ?
+     WHERE account = ? AND id = 1`,
+    args.messages + 1,
+    args.messages,
+    args.messages,
+    args.messages + 1,
+    modseq!['value']!,
+    args.account,
+  );
+});
+
+let imap: TestImap;
+before(async () => {
+  imap = await openTestImap({ reading: counted });
+});
+after(() => imap?.close());
+
+async function open(messages: number): Promise<{ account: AccountId; client: ImapClient }> {
+  const login = `user${messages}`;
+  const account = await imap.addAccount(login, 'secret');
+  await imap.database.writer.execute(fill, { account, messages });
+  return { account, client: await ImapClient.login(imap, login, 'secret') };
+}
+
+/** The untagged responses to a command. */
+async function tell(client: ImapClient, command: string): Promise<string[]> {
+  return (await client.command(command)).untagged.map(({ text }) => text);
+}
+
+async function countOf(what: () => Promise<unknown>): Promise<number> {
+  const beforeIt = rows;
+  await what();
+  return rows - beforeIt;
+}
+
+test('SELECT and UID FETCH of the last 50 read as few rows of 50,000 messages as of 1000', async () => {
+  const counts: number[] = [];
+  for (const messages of [1000, 50_000]) {
+    const { client } = await open(messages);
+    const count = await countOf(async () => {
+      const selected = await tell(client, 'SELECT INBOX');
+      assert.ok(selected.includes(`${messages} EXISTS`));
+      assert.ok(selected.some((line) => line.startsWith(`OK [UNSEEN ${messages - 3}]`)));
+      const fetched = await tell(client, `UID FETCH ${messages - 49}:* (FLAGS)`);
+      assert.equal(fetched.length, 50);
+      assert.equal(fetched[0], `${messages - 49} FETCH (UID ${messages - 49} FLAGS (\\Seen))`);
+    });
+    counts.push(count);
+    client.connection.destroy();
+  }
+  assert.equal(counts[0], counts[1]);
+  assert.ok(counts[0]! <= 200, `${counts[0]} rows`);
+});
+
+test('a view is read once for all sessions, and again when all have rested; what went meanwhile keeps its number until it is told', async () => {
+  const { account, client } = await open(20_000);
+  const other = await ImapClient.login(imap, 'user20000', 'secret');
+  await tell(client, 'SELECT INBOX');
+  await tell(other, 'SELECT INBOX');
+  assert.ok((await countOf(() => tell(client, 'FETCH 1 (UID)'))) > 19_000);
+  assert.ok((await countOf(() => tell(other, 'FETCH 1:2 (UID)'))) < 20);
+  imap.door.views.sweep(Number.POSITIVE_INFINITY);
+  const at = ownMailbox(account, INBOX);
+  await imap.database.writer.execute(expunge, { ...at, ranges: [uidRange(5, 6)], deletedOnly: false });
+  assert.deepEqual(await tell(client, 'FETCH 7 (UID)'), ['7 FETCH (UID 7)']);
+  assert.deepEqual(await tell(client, 'NOOP'), ['6 EXPUNGE', '5 EXPUNGE']);
+  assert.deepEqual(await tell(client, 'FETCH 7 (UID)'), ['7 FETCH (UID 9)']);
+  const flagged = { ...at, ranges: [uidRange(19_999)], change: 'add' as const };
+  await imap.database.writer.execute(storeFlags, { ...flagged, by: { flags: FLAGGED, keywords: [] } });
+  imap.door.views.sweep(Number.POSITIVE_INFINITY);
+  // A number near to the end is counted from there.
+  assert.ok((await countOf(() => tell(client, 'NOOP'))) < 300);
+  client.connection.destroy();
+  other.connection.destroy();
+});
