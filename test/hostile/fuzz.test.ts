@@ -112,7 +112,7 @@ const imapLogin = `a LOGIN mallory@acme.example ${PASSWORD}\r\n`;
 const imapSeeds = [
   `a CAPABILITY\r\nb LOGIN {20+}\r\nmallory@acme.example ${PASSWORD}\r\nc LIST "" "*"\r\nd LOGOUT\r\n`,
   `a AUTHENTICATE PLAIN\r\n${plain}\r\nb ID ("name" "x" "version" NIL)\r\n`,
-  'a SELECT INBOX\r\nb FETCH 1:* (UID FLAGS ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (TO FROM)]<0.20>)\r\nc CLOSE\r\n',
+  'a SELECT INBOX\r\nb FETCH 1:* (UID FLAGS EMAILID SAVEDATE PREVIEW (LAZY) BINARY.SIZE[1] BINARY.PEEK[1]<0.9> ENVELOPE BODYSTRUCTURE BODY.PEEK[HEADER.FIELDS (TO FROM)]<0.20>)\r\nc CLOSE\r\n',
   'a SEARCH CHARSET UTF-8 OR (SEEN NOT DELETED) (SINCE 1-Jan-2020 TEXT {3+}\r\nabc) UID 1:5,7,*\r\nb SEARCH RETURN (SAVE MIN PARTIAL -1:-9) OLDER 5 YOUNGER 9 UID $\r\nb UID FETCH $ UID (PARTIAL 1:2)\r\nb IDLE\r\nDONE\r\n',
   'a APPEND INBOX (\\Seen k) " 1-Jan-2020 00:00:00 +0000" {30+}\r\nSubject: x\r\n\r\n012345678901234\r\nb EXPUNGE\r\n',
   'a CREATE "A/&AOQ-"\r\nb RENAME "A" "B/C"\r\nc SUBSCRIBE B\r\nd LSUB "" %\r\ne DELETE B\r\nf STATUS INBOX (MESSAGES UIDNEXT)\r\n',

@@ -48,9 +48,10 @@ const behindLogin: readonly (string | Offer)[] = [
   'MOVE',
   ({ messageSizeBytes }) => [`APPENDLIMIT=${messageSizeBytes}`],
   'STATUS=SIZE',
-  'PARTIAL',
-  'SAVEDATE',
   'OBJECTID',
+  'SAVEDATE',
+  'PREVIEW',
+  'PARTIAL',
   'INPROGRESS',
 ];
 

@@ -28,7 +28,8 @@ import { encodeInternalDateItem, encodeSaveDateItem } from '../../../wire/imap/r
 import { partialPositions } from '../../../wire/imap/return-options.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
-import { type Budget, FetchedSection } from '../fetched-section.ts';
+import { type FetchedContent, fetchedContent } from '../fetched-content.ts';
+import type { Budget } from '../fetched-section.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { countPositions, type PositionRange, slicePositions } from '../mailbox-view.ts';
 import { no, ok, type TaggedResponse } from '../reply.ts';
@@ -151,13 +152,13 @@ class Fetcher {
     }
   }
 
-  #sections(row: MailboxMessage): FetchedSection[] {
+  #sections(row: MailboxMessage): FetchedContent[] {
     let decoded: Part | undefined;
     const structure = () => (decoded ??= decodeStructure(row.structure));
-    return this.#command.sections.map((item) => new FetchedSection(item, row, structure, this.#session.door.blobs));
+    return this.#command.sections.map((item) => fetchedContent(item, row, structure, this.#session.door.blobs));
   }
 
-  async #respond(row: Row, sections: readonly FetchedSection[], becameSeen: boolean): Promise<void> {
+  async #respond(row: Row, sections: readonly FetchedContent[], becameSeen: boolean): Promise<void> {
     const { attributes } = this.#command;
     const items: string[] = [];
     for (const attribute of attributes) items.push(this.#attribute(attribute, row));

@@ -1,4 +1,4 @@
-// FETCH and UID FETCH as values. RFC 3501 §6.4.5, RFC 4466 §2.4, RFC 8474 §5.3, RFC 8514 §4.2, RFC 9394 §3.3
+// FETCH and UID FETCH as values. RFC 3501 §6.4.5, RFC 3516 §4.2, RFC 4466 §2.4, RFC 8474 §5.3, RFC 8514 §4.2, RFC 8970 §6, RFC 9394 §3.3
 
 import { IMAP_FETCH_ITEMS_MAX } from '../../../base/limits.ts';
 import { parsePartial, parseSection } from '../body-section.ts';
@@ -29,17 +29,39 @@ export interface FetchSection {
   readonly alias: 'RFC822' | 'RFC822.HEADER' | 'RFC822.TEXT' | undefined;
 }
 
+/** A part with its transfer encoding undone, or the size of that. RFC 3516 */
+export interface FetchBinary {
+  readonly binary: 'content' | 'size';
+  /** `1.2` is [1, 2]; empty for the message itself. */
+  readonly part: readonly number[];
+  /** Of the decoded octets. */
+  readonly partial: Partial | undefined;
+  readonly peek: boolean;
+}
+
+/** RFC 8970 */
+export interface FetchPreview {
+  /** `lazy`: none where it takes time. */
+  readonly preview: 'made' | 'lazy';
+  readonly peek: true;
+}
+
+/** What is made from a message's bytes. */
+export type FetchContent = FetchSection | FetchBinary | FetchPreview;
+
 export interface FetchCommand {
   readonly name: 'FETCH';
   readonly messages: NumberSet;
   /** Each once, macros replaced. UID FETCH implies UID. */
   readonly attributes: ReadonlySet<FetchAttribute>;
-  readonly sections: readonly FetchSection[];
+  readonly sections: readonly FetchContent[];
   /** Which of the messages, counted as SEARCH counts its results; UID FETCH only. */
   readonly partial: PartialRange | undefined;
 }
 
 const attributes = new Map<string, FetchAttribute>(names.map((name) => [name, name]));
+
+const bracketed: ReadonlySet<string> = new Set(['BODY', 'BODY.PEEK', 'BINARY', 'BINARY.PEEK', 'BINARY.SIZE']);
 
 const macros = new Map<string, readonly FetchAttribute[]>([
   ['FAST', ['FLAGS', 'INTERNALDATE', 'RFC822.SIZE']],
@@ -58,7 +80,7 @@ export function parseFetch(cursor: ImapCursor, byUid: boolean): FetchCommand {
   cursor.space();
   const messages = cursor.numberSet(byUid);
   cursor.space();
-  const found = { attributes: new Set<FetchAttribute>(byUid ? ['UID'] : []), sections: [] as FetchSection[] };
+  const found = { attributes: new Set<FetchAttribute>(byUid ? ['UID'] : []), sections: [] as FetchContent[] };
   if (cursor.peek() !== 0x28) parseItem(cursor, found, true);
   else if (cursor.list(() => parseItem(cursor, found, false)).length === 0) cursor.fail('an item to fetch');
   const partial = cursor.tryTake(' (') ? parseModifiers(cursor, byUid) : undefined;
@@ -85,17 +107,25 @@ function parseModifiers(cursor: ImapCursor, byUid: boolean): PartialRange | unde
 
 function parseItem(
   cursor: ImapCursor,
-  found: { attributes: Set<FetchAttribute>; sections: FetchSection[] },
+  found: { attributes: Set<FetchAttribute>; sections: FetchContent[] },
   macrosAllowed: boolean,
 ): void {
   const start = cursor.at;
   // `[` is an atom character, so the name ends before it by hand.
   const word = cursor.fetchWord();
   if (cursor.peek() === 0x5b) {
-    if (word !== 'BODY' && word !== 'BODY.PEEK') cursor.fail('a space or ")"');
+    if (!bracketed.has(word)) cursor.fail('a space or ")"');
     if (found.sections.length >= IMAP_FETCH_ITEMS_MAX) cursor.fail(`at most ${IMAP_FETCH_ITEMS_MAX} sections`);
+    if (word.startsWith('BINARY')) {
+      found.sections.push(parseBinary(cursor, word));
+      return;
+    }
     const section = parseSection(cursor);
     found.sections.push({ section, partial: parsePartial(cursor), peek: word === 'BODY.PEEK', alias: undefined });
+    return;
+  }
+  if (word === 'PREVIEW') {
+    found.sections.push({ preview: tryLazy(cursor) ? 'lazy' : 'made', peek: true });
     return;
   }
   const attribute = attributes.get(word);
@@ -109,4 +139,20 @@ function parseItem(
     cursor.at = start;
     cursor.fail('an item to fetch');
   }
+}
+
+function parseBinary(cursor: ImapCursor, word: string): FetchBinary {
+  const section = parseSection(cursor);
+  if (section.text !== undefined) cursor.fail('a part number');
+  const isSize = word === 'BINARY.SIZE';
+  const partial = isSize ? undefined : parsePartial(cursor);
+  return { binary: isSize ? 'size' : 'content', part: section.part, partial, peek: word !== 'BINARY' };
+}
+
+/** ` (LAZY)`, if it comes here. */
+function tryLazy(cursor: ImapCursor): boolean {
+  if (!cursor.tryTake(' (')) return false;
+  cursor.at--;
+  const modifiers = cursor.list(() => cursor.tryWord('LAZY') || cursor.fail('LAZY'));
+  return modifiers.length > 0 || cursor.fail('LAZY');
 }

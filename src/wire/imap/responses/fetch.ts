@@ -4,7 +4,7 @@
 
 import { formatImapDateTime } from '../../../message/date.ts';
 import { encodeSection } from '../body-section.ts';
-import type { FetchSection } from '../commands/fetch.ts';
+import type { FetchBinary, FetchSection } from '../commands/fetch.ts';
 
 export function encodeFlagsItem(flags: readonly string[]): string {
   return `FLAGS (${flags.join(' ')})`;
@@ -32,4 +32,13 @@ export function encodeAbsentSection(item: FetchSection): string {
 
 function sectionName(item: FetchSection): string {
   return item.alias ?? encodeSection(item.section, item.partial);
+}
+
+/** `BINARY[1.2]<0>`. RFC 3516 §4.3 */
+export function encodeBinaryHead({ part, partial }: FetchBinary): string {
+  return `BINARY[${part.join('.')}]${partial === undefined ? '' : `<${partial.offset}>`}`;
+}
+
+export function encodeBinarySize(part: readonly number[], sizeBytes: number): string {
+  return `BINARY.SIZE[${part.join('.')}] ${sizeBytes}`;
 }
