@@ -155,6 +155,11 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'list of names',
     'Folders that an account with nothing but INBOX gets at its first IMAP login, once, subscribed; `[]`: none.',
   ],
+  'store.rewrite': [
+    'size',
+    'Octets of messages that are moved in a second at most, so that [space](../space.md) comes back; half of it while the disk is slow.',
+  ],
+  'store.compress': ['time', 'A segment that has been closed for so long is compressed, once; `"never"`: none is.'],
   'queue.retry': ['list of times', 'Waits after the first, second, ... attempt; the last one repeats.'],
   'queue.delay': [
     'time',
@@ -229,6 +234,8 @@ function defaults(): Readonly<Record<string, string>> {
     'file.max': text(`${file.maxBytes / 1024 ** 3}GiB`),
     'submit.folder': '`submit` in the data directory',
     'store.first-folders': text(store.firstFolders),
+    'store.rewrite': text(`${store.rewriteBytes / 1024 ** 2}MiB`),
+    'store.compress': text(time(store.compressMs!)),
     'queue.retry': text(queue.retryMs.map(time)),
     'queue.delay': text(time(queue.delaysMs[0]!)),
     'queue.expire': text(time(queue.expireMs)),
@@ -544,6 +551,9 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
     'a zone of another server has been taken and the directory follows it, or it could not be had, see [Domains from a zone](../domains-from-a-zone.md)',
   'sync.verify': 'The daily proof has compared every row, or could not be made.',
   'store.collect': 'housekeeping could not write; it comes again',
+  'store.damaged':
+    'the bytes of a message are not those that were written: it stays where it is, reading it is refused, `mailbox check --bytes` names it',
+  'store.rewrite': 'a segment could not be rewritten just now; it is tried again in ten minutes',
   'store.remove-copy': 'the copy of the store that an upgrade made seven days ago was taken away; `copy` is its name',
   'store.remove-aside': 'a segment that was kept aside for seven days was taken away; `file` is its name',
   'store.segment-aside':

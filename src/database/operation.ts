@@ -58,6 +58,7 @@ export type Notification =
   | { readonly kind: 'outbox' } // what another name server must be told is due
   | { readonly kind: 'watch' } // what other name servers have of a domain is to be looked at
   | { readonly kind: 'spread' } // domains that others serve are to be walked through
+  | { readonly kind: 'segment-end'; readonly segment: SegmentId } // whoever has it open is to close it
   | { readonly kind: 'segment'; readonly segment: SegmentId }; // a segment's file may be unlinked
 
 /** Rows of one table that an operation asks for again and again. */

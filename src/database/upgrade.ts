@@ -202,6 +202,11 @@ function copiesOf(path: string): Copy[] {
     .map((name) => ({ name, isPart: name.includes('.part') }));
 }
 
+/** Whether a copy as an older program left it lies beside the database: that knows where bytes were then. */
+export function hasOldCopies(path: string): boolean {
+  return copiesOf(path).some(({ isPart }) => !isPart);
+}
+
 /** Takes away copies that have been kept long enough, and gives their names. `now` in epoch milliseconds. */
 export function removeOldCopies(path: string, now: number): string[] {
   const removed: string[] = [];

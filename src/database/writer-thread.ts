@@ -261,6 +261,8 @@ function keyOf(notification: Notification): string {
       return `a${notification.account}`;
     case 'segment':
       return `s${notification.segment}`;
+    case 'segment-end':
+      return `e${notification.segment}`;
     case 'login':
     case 'domain':
       return JSON.stringify(notification);

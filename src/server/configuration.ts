@@ -84,7 +84,13 @@ export interface Configuration {
   readonly quota: { readonly warnPercent: number };
   readonly submit: { readonly folder: string | undefined };
   /** Canonical names of the folders that an account gets at its first login; empty: none. */
-  readonly store: { readonly firstFolders: readonly string[] };
+  readonly store: {
+    readonly firstFolders: readonly string[];
+    /** Bytes a second that move to other segments, at most. */
+    readonly rewriteBytes: number;
+    /** For how long a segment is closed before it is compressed; undefined: never. */
+    readonly compressMs: number | undefined;
+  };
   /** Networks whose peers may say at the SMTP doors for whom they speak. */
   readonly smtp: { readonly xclient: readonly string[] };
   readonly limits: Limits;
@@ -239,7 +245,13 @@ export const configurationSchema = z.strictObject({
   quota: z.strictObject({ warn: z.number().int().min(1).max(100).optional() }).optional(),
   file: z.strictObject({ folder: z.string().min(1).optional(), max: size.optional() }).optional(),
   submit: z.strictObject({ folder: z.string().min(1).optional() }).optional(),
-  store: z.strictObject({ 'first-folders': z.array(folderName).max(50).optional() }).optional(),
+  store: z
+    .strictObject({
+      'first-folders': z.array(folderName).max(50).optional(),
+      rewrite: size.optional(),
+      compress: z.union([z.literal('never'), duration]).optional(),
+    })
+    .optional(),
   smtp: z.strictObject({ xclient: z.array(network).max(1000).optional() }).optional(),
   limits: z
     .strictObject({
@@ -401,7 +413,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
       maxBytes: file.file?.max ?? 1024 ** 3,
     },
     submit: { folder: submitFolder === undefined ? undefined : resolve(dirname(fileName), submitFolder) },
-    store: { firstFolders: file.store?.['first-folders'] ?? FIRST_FOLDERS },
+    store: storeOf(file.store),
     smtp: { xclient: file.smtp?.xclient ?? [] },
     limits: limitsOf(file.limits),
     tls: {
@@ -413,6 +425,15 @@ export function configure(text: string | undefined, fileName: string, overrides:
     threads: file.threads ?? Math.min(32, Math.max(1, availableParallelism() - 1)),
     warnings: retired,
   });
+}
+
+function storeOf(store: File['store']): Configuration['store'] {
+  const { compress = 7 * 86_400_000 } = store ?? {};
+  return {
+    firstFolders: store?.['first-folders'] ?? FIRST_FOLDERS,
+    rewriteBytes: store?.rewrite ?? 16 * 1024 ** 2,
+    compressMs: compress === 'never' ? undefined : compress,
+  };
 }
 
 function providerOf(directory: File['directory'], fileName: string): ProviderConfiguration | undefined {

@@ -1,6 +1,6 @@
 // Periodic work: what has no reference any more is removed, and its files after the commit.
 
-import { unlink } from 'node:fs/promises';
+import { stat, unlink } from 'node:fs/promises';
 import { forgetClients } from '../auth/known-clients.ts';
 import { systemClock } from '../base/clock.ts';
 import { removeOldCopies } from '../database/upgrade.ts';
@@ -23,11 +23,11 @@ const EVERY_MS = 60_000;
 /** Readers that have a row in hand get so long to read its bytes; later ones read the row once more. */
 const UNLINK_AFTER_MS = 10_000;
 
-type HousekeepingParts = Pick<MainParts, 'configuration' | 'writer' | 'log' | 'supervisor'>;
+type HousekeepingParts = Pick<MainParts, 'configuration' | 'writer' | 'log' | 'supervisor' | 'counters'>;
 
 /** Gives the function that ends it. */
 export function keepHouse(parts: HousekeepingParts): () => void {
-  const { configuration, writer, log, supervisor } = parts;
+  const { configuration, writer, log, supervisor, counters } = parts;
   const segments = segmentsPath(configuration.data);
   const database = databasePath(configuration.data);
   let stopped = false;
@@ -68,8 +68,9 @@ export function keepHouse(parts: HousekeepingParts): () => void {
     later(UNLINK_AFTER_MS, () => {
       // Every thread closes its descriptor, or the space would not come back.
       supervisor.post({ kind: 'forget-segment', segment: notification.segment });
-      unlink(segmentPath(segments, notification.segment)).catch((error: unknown) =>
-        log.warn('store.unlink', { detail: String(error) }),
+      remove(segmentPath(segments, notification.segment)).then(
+        (bytes) => counters.add('segment-freed', '', bytes),
+        (error: unknown) => log.warn('store.unlink', { detail: String(error) }),
       );
     });
   });
@@ -79,4 +80,11 @@ export function keepHouse(parts: HousekeepingParts): () => void {
     end();
     for (const timer of timers) clearTimeout(timer);
   };
+}
+
+/** Gives how many octets the file had. */
+async function remove(path: string): Promise<number> {
+  const { size } = await stat(path);
+  await unlink(path);
+  return size;
 }

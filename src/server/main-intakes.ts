@@ -11,14 +11,13 @@ import type { Reader } from '../database/operation.ts';
 import type { SharedState } from '../database/shared.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { createIntakes, type Intakes } from '../store/intake.ts';
-import { SegmentWriter } from '../store/segment.ts';
 import { acceptBy, acceptOperation } from '../transfer/accept-operation.ts';
 import { placeParts } from '../transfer/place-parts.ts';
 import type { Signer } from '../transfer/sign/signer.ts';
 import { type Submission, type Submitted, submit } from '../transfer/submit.ts';
 import type { Configuration } from './configuration.ts';
 import { createSigner } from './signer.ts';
-import { segmentHost } from './threads/parts.ts';
+import { threadSegments } from './threads/parts.ts';
 import { zoneSite } from './zone-site.ts';
 
 /** Number of the main thread. */
@@ -48,8 +47,7 @@ export interface MainIntakeParts {
 export function openMainIntakes(parts: MainIntakeParts): MainIntakes {
   const { shared, writer, routing, clock } = parts;
   const ids = new Ids(shared.ids, 0, clock.now);
-  const host = segmentHost({ ...parts, ids }, MAIN, (error) => parts.fatal(error.message));
-  const segments = new SegmentWriter(host);
+  const { host, segments } = threadSegments({ ...parts, ids }, MAIN, (error) => parts.fatal(error.message));
   const commit = acceptBy(writer, acceptOperation(placeParts(routing.site)));
   const submitParts = { routing, revision: () => shared.routingRevision(), clock, commit };
   return {

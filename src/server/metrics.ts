@@ -35,6 +35,8 @@ const threadCounters: Readonly<Record<string, readonly [name: string, help: stri
     'Times that a cache has forgotten everything, since too much had changed',
   ],
   source: ['waypost_source_questions_total', 'Searches at sources for who was asked for', 'source'],
+  'segment-copied': ['waypost_segment_copied_bytes_total', 'Octets of messages that were moved to another segment'],
+  'segment-freed': ['waypost_segment_freed_bytes_total', 'Octets of segment files that were removed'],
   delivery: ['waypost_delivery_attempts_total', 'Delivery attempts by channel and result', 'channel', 'result'],
 };
 
@@ -61,6 +63,7 @@ export class Metrics {
         }
     }
     this.#gauges(registry);
+    this.#segments(registry, counts);
     this.#otherServers(registry);
     await this.#sources(registry);
     const delay = new Gauge({
@@ -116,6 +119,17 @@ export class Metrics {
       registers: [registry],
     });
     build.set({ version: VERSION, node: process.version }, 1);
+  }
+
+  /** What the upkeep thread has found when it looked last. */
+  #segments(registry: Registry, counts: ReadonlyMap<string, number>): void {
+    const bytes = new Gauge({
+      name: 'waypost_segment_bytes',
+      help: 'Octets of closed segments, of messages and of none',
+      labelNames: ['state'],
+      registers: [registry],
+    });
+    for (const state of ['live', 'dead']) bytes.set({ state }, counts.get(`segment-bytes ${state}`) ?? 0);
   }
 
   /** Of the server that this one follows; none where the directory is its own. */

@@ -55,6 +55,7 @@ import {
 } from '../store/mailboxes.ts';
 import { assignQuotaRoot } from '../store/quota.ts';
 import { endReparse, storeReparsed } from '../store/reparse.ts';
+import { countSegments, endRewrite, endSegments, leavePlain, moveMessages } from '../store/space.ts';
 import { storeUnit } from '../store/tables.ts';
 import { keepUsedChannel } from '../transfer/channel-guard.ts';
 import { transferOperations } from '../transfer/operations.ts';
@@ -96,6 +97,11 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     closeSegmentsOf,
     closeAllSegments,
     collect,
+    countSegments,
+    endSegments,
+    moveMessages,
+    endRewrite,
+    leavePlain,
     storeReparsed,
     endReparse,
     append,

@@ -11,8 +11,17 @@ import { removeReference } from './expunge.ts';
 
 export const openSegment = operation(
   'store.openSegment',
-  async (tx, args: { readonly segment: SegmentId; readonly thread: number; readonly at: number }) => {
-    await tx.run('INSERT INTO segment (id, thread, opened) VALUES (?, ?, ?)', args.segment, args.thread, args.at);
+  async (
+    tx,
+    args: { readonly segment: SegmentId; readonly thread: number; readonly at: number; readonly isPacked?: boolean },
+  ) => {
+    await tx.run(
+      'INSERT INTO segment (id, thread, opened, packed) VALUES (?, ?, ?, ?)',
+      args.segment,
+      args.thread,
+      args.at,
+      args.isPacked === true ? 1 : 0,
+    );
   },
 );
 

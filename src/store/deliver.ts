@@ -13,6 +13,7 @@ import type { MailboxKey } from './mailbox-key.ts';
 import { getSelectable } from './mailboxes.ts';
 import type { MessageRow } from './messages.ts';
 import { checkRoom, type Quota } from './quota.ts';
+import { addDead } from './space.ts';
 
 const NO_FLAGS: FlagSet = { flags: 0, keywords: [] };
 
@@ -44,10 +45,15 @@ export async function addReferences(tx: Transaction, message: MessageId, count: 
   await tx.run('UPDATE message SET refs = refs + ? WHERE id = ?', count, message);
 }
 
-/** Takes references away; with the last one the copy goes, and its bytes when the whole segment is unused. */
+/** Takes references away; with the last one the copy goes, and its bytes are dead. */
 export async function dropReferences(tx: Transaction, message: MessageId, count: number): Promise<void> {
   const row = await tx.get('UPDATE message SET refs = refs - ? WHERE id = ? RETURNING refs', count, message);
-  if (row?.['refs'] === 0) await tx.run('DELETE FROM message WHERE id = ?', message);
+  if (row?.['refs'] !== 0) return;
+  const gone = await tx.get(
+    'DELETE FROM message WHERE id = ? RETURNING segment, coalesce(stored, length) AS stored',
+    message,
+  );
+  await addDead(tx, idOf(gone!['segment']), Number(gone!['stored']));
 }
 
 /** Where a copy is to be delivered. */

@@ -5,7 +5,7 @@
 // Frame   one of zstd's with its checksum: what is read in parts is checked in parts
 // Errors  what does not decode, or not to the length that it should have -> Failure `damaged`
 
-import { zstdDecompressSync } from 'node:zlib';
+import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import { Failure } from '../base/failure.ts';
 
 /** Codec of a record: zstd in frames. */
@@ -15,13 +15,43 @@ export const FRAME_BYTES = 256 * 1024;
 const PLAIN_LENGTH_BYTES = 8;
 const FRAME_LENGTH_BYTES = 4;
 
-function frameCount(plainBytes: number): number {
+const COMPRESS = {
+  params: { [constants.ZSTD_c_compressionLevel]: 3, [constants.ZSTD_c_checksumFlag]: 1 },
+};
+
+export function frameCount(plainBytes: number): number {
   return Math.ceil(plainBytes / FRAME_BYTES);
 }
 
 /** What stands in front of the frames. */
 export function frameTableBytes(plainBytes: number): number {
   return PLAIN_LENGTH_BYTES + FRAME_LENGTH_BYTES * frameCount(plainBytes);
+}
+
+/** At most FRAME_BYTES. */
+export function encodeFrame(plain: Uint8Array): Buffer {
+  return zstdCompressSync(plain, COMPRESS);
+}
+
+export function encodeFrameTable(plainBytes: number, frameLengths: readonly number[]): Buffer {
+  const table = Buffer.alloc(PLAIN_LENGTH_BYTES + FRAME_LENGTH_BYTES * frameLengths.length);
+  table.writeBigUInt64LE(BigInt(plainBytes), 0);
+  for (const [i, length] of frameLengths.entries())
+    table.writeUInt32LE(length, PLAIN_LENGTH_BYTES + FRAME_LENGTH_BYTES * i);
+  return table;
+}
+
+/** A whole record's bytes. */
+export function encodeFrames(plain: Buffer): Buffer {
+  const frames: Buffer[] = [];
+  for (let at = 0; at < plain.length; at += FRAME_BYTES) frames.push(encodeFrame(plain.subarray(at, at + FRAME_BYTES)));
+  const lengths = frames.map((frame) => frame.length);
+  return Buffer.concat([encodeFrameTable(plain.length, lengths), ...frames]);
+}
+
+/** What compression is for: a tenth of the bytes, or they stay plain. */
+export function isWorthIt(plainBytes: number, storedBytes: number): boolean {
+  return storedBytes <= plainBytes * 0.9;
 }
 
 /** Where each frame begins in the stored bytes, and where the last one ends. */

@@ -348,6 +348,13 @@ export class LargeMessage {
     return buffer;
   }
 
+  /** A piece of what was written. */
+  async readPiece(at: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.allocUnsafe(length);
+    await this.#opened().read(buffer, 0, length, this.#start + at);
+    return buffer;
+  }
+
   /** `before` is no longer than the room. `plain`: what was written is that many bytes, in this codec. */
   async finish(
     hash: Uint8Array,

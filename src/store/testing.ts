@@ -72,6 +72,10 @@ export class TestStore {
     return this.database.writer.execute(makeAccount, `uuid-${++this.#accounts}`);
   }
 
+  nextSegment(): SegmentId {
+    return this.#ids.next();
+  }
+
   intake(returnPath = '', fields = '', options: IntakeOptions = {}): Intake {
     return new Intake(this.intakes, this.#ids.next(), () => ({ returnPath, fields }), options);
   }

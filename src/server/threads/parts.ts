@@ -13,7 +13,7 @@ import { useSuffix } from '../../directory/suffix.ts';
 import { HandingWriter, type ProviderAccess, ProviderClient } from '../../provisioning/replica/handing-writer.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
-import type { SegmentHost } from '../../store/segment.ts';
+import { type SegmentHost, SegmentWriter } from '../../store/segment.ts';
 import type { Configuration } from '../configuration.ts';
 import { Counters, type Counts } from '../counters.ts';
 import { databasePath, segmentsPath } from '../paths.ts';
@@ -113,6 +113,24 @@ function isCommon(order: { readonly kind: string }): order is CommonOrder {
  * groups, fewer syncs. Above it waiting for one disk twice is what costs.
  */
 const SLOW_COMMIT_MICROS = 1500;
+
+/** A thread's segment, which it also closes when it is asked to. */
+export function threadSegments(
+  parts: Pick<ThreadParts, 'configuration' | 'ids' | 'writer' | 'shared'>,
+  thread: number,
+  fatal: (error: Error) => void,
+): { readonly host: SegmentHost; readonly segments: SegmentWriter } {
+  const host = segmentHost(parts, thread, fatal);
+  const segments = new SegmentWriter(host);
+  endWhenAsked(segments, parts.writer);
+  return { host, segments };
+}
+
+export function endWhenAsked(segments: SegmentWriter, writer: Pick<WriterClient, 'onNotification'>): void {
+  writer.onNotification((notification) => {
+    if (notification.kind === 'segment-end') segments.end(notification.segment);
+  });
+}
 
 /** How a thread opens and closes its segments. `fatal` reports to the main thread, which ends the process. */
 export function segmentHost(

@@ -17,7 +17,6 @@ import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../../store/maildrop-locks.ts';
-import { SegmentWriter } from '../../store/segment.ts';
 import { createWatchers } from '../../store/watchers.ts';
 import { type AuditReport, LoginLines } from '../audit.ts';
 import { admitConnections } from '../client-connections.ts';
@@ -41,7 +40,7 @@ import { callsOfSources, type SourceAnswer, type SourceCallReport, SourceCalls }
 import { TOO_MANY } from '../too-many.ts';
 import { type NotifiedReport, zoneNotified } from '../zone-notified.ts';
 import { zoneSite } from '../zone-site.ts';
-import { type CommonReport, segmentHost, type ThreadData, takeOrders, threadParts } from './parts.ts';
+import { type CommonReport, type ThreadData, takeOrders, threadParts, threadSegments } from './parts.ts';
 
 /** From the main thread. */
 export type ProtocolOrder =
@@ -75,8 +74,9 @@ const parts = threadParts(data);
 const { log, shared, counters, configuration } = parts;
 const { reader } = parts.database;
 const report = (message: ThreadReport): void => parentPort?.postMessage(message);
-const host = segmentHost(parts, data.thread, (error) => report({ kind: 'fatal', text: error.message }));
-const segments = new SegmentWriter(host);
+const { host, segments } = threadSegments(parts, data.thread, (error) =>
+  report({ kind: 'fatal', text: error.message }),
+);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data), reader);
 const sourceCalls = new SourceCalls(report);

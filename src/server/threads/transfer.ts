@@ -13,7 +13,6 @@ import type { RoutingSettings } from '../../routing/settings.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { startReparse } from '../../store/reparse.ts';
-import { SegmentWriter } from '../../store/segment.ts';
 import { acceptOnceOperation } from '../../transfer/accept-once.ts';
 import { OutgoingTls } from '../../transfer/channels/outgoing-tls.ts';
 import { policyOf } from '../../transfer/clock.ts';
@@ -37,7 +36,7 @@ import { siteOf } from '../site.ts';
 import { SourceAuthority } from '../source-authority.ts';
 import { callsOfSources, type SourceAnswer, type SourceCallReport, SourceCalls } from '../source-calls.ts';
 import { zoneSite } from '../zone-site.ts';
-import { type CommonReport, segmentHost, type ThreadData, takeOrders, threadParts } from './parts.ts';
+import { type CommonReport, type ThreadData, takeOrders, threadParts, threadSegments } from './parts.ts';
 
 /** From the main thread. */
 export type TransferOrder =
@@ -51,8 +50,9 @@ const parts = threadParts(data);
 const { configuration, counters, log, writer } = parts;
 const { reader } = parts.database;
 const report = (message: TransferReport): void => parentPort?.postMessage(message);
-const host = segmentHost(parts, data.thread, (error) => report({ kind: 'fatal', text: error.message }));
-const segments = new SegmentWriter(host);
+const { host, segments } = threadSegments(parts, data.thread, (error) =>
+  report({ kind: 'fatal', text: error.message }),
+);
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data), reader);
 const resolver = new DnsClient({ servers: configuration.resolver });

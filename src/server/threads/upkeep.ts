@@ -6,6 +6,8 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { Upkeep } from '../../base/upkeep.ts';
+import { Blobs } from '../../store/blobs.ts';
+import { segmentsPath } from '../paths.ts';
 import { type UpkeepParts, upkeepTasks } from '../upkeep-tasks.ts';
 import { type CommonReport, type ThreadData, takeOrders, threadParts } from './parts.ts';
 
@@ -14,8 +16,11 @@ type UpkeepReport = CommonReport | { readonly kind: 'fatal'; readonly text: stri
 
 const data = workerData as ThreadData;
 const report = (message: UpkeepReport): void => parentPort?.postMessage(message);
+const common = threadParts(data);
+const blobs = new Blobs(segmentsPath(common.configuration.data), common.database.reader);
 const parts: UpkeepParts = {
-  ...threadParts(data),
+  ...common,
+  blobs,
   thread: data.thread,
   fatal: (error) => report({ kind: 'fatal', text: error.message }),
 };
@@ -27,8 +32,9 @@ const upkeep = new Upkeep(
 async function stop(): Promise<void> {
   await upkeep.end();
   await parts.writer.settled();
+  blobs.close();
   parts.database.close();
   process.exit();
 }
 
-takeOrders({ counters: parts.counters, stop }, () => {});
+takeOrders({ counters: parts.counters, blobs, stop }, () => {});
