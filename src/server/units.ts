@@ -40,7 +40,7 @@ import { syncOperations } from '../routing/synchronize-domain.ts';
 import { routingUnit } from '../routing/tables.ts';
 
 import { closeAllSegments, closeSegment, closeSegmentsOf, collect, openSegment } from '../store/collect.ts';
-import { copy } from '../store/copy.ts';
+import { copy, move } from '../store/copy.ts';
 import { append } from '../store/deliver.ts';
 import { expunge } from '../store/expunge.ts';
 import { makeFirstFolders } from '../store/first-folders.ts';
@@ -116,6 +116,7 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     storeFlags,
     expunge,
     copy,
+    move,
     probe,
     beginDerived,
     checkAnywhere,

@@ -138,30 +138,39 @@ export async function registerKeywords(
   if (Number(row?.['n']) > MAILBOX_KEYWORDS_MAX) throw new Failure('too-many', 'Too many keywords in this mailbox');
 }
 
+/** A message that comes by itself, not by a delivery. */
+export interface NewMessage {
+  readonly message: MessageRow;
+  readonly flags: FlagSet;
+  readonly internalDate: number;
+}
+
 export interface AppendArguments {
   readonly owner: AccountId;
   /** Canonical. */
   readonly mailbox: string;
-  readonly message: MessageRow;
-  readonly flags: FlagSet;
-  readonly internalDate: number;
+  /** One at least. */
+  readonly messages: readonly NewMessage[];
   /** What the account may hold. */
   readonly quota?: Quota;
 }
 
-/** APPEND: a copy of its own in one mailbox. RFC 3501 §6.3.11 */
-export const append = operation('store.append', async (tx, args: AppendArguments) => {
-  const { owner, message, flags, internalDate } = args;
-  checkKeywords(flags.keywords);
+/** APPEND: each message a copy of its own in one mailbox, with UIDs in a row. RFC 3501 §6.3.11, RFC 3502 */
+export const append = operation('store.append', async (tx, { owner, messages, quota, ...args }: AppendArguments) => {
+  for (const { flags } of messages) checkKeywords(flags.keywords);
   const mailbox = await getSelectable(tx, owner, args.mailbox);
-  if (mailbox.messages >= MAILBOX_MESSAGES_MAX) throw new Failure('too-many', 'Too many messages in this mailbox');
-  await checkRoom(tx, owner, args.quota, { octets: message.blob.length, messages: 1 });
-  await insertMessage(tx, message, 1);
+  if (mailbox.messages + messages.length > MAILBOX_MESSAGES_MAX)
+    throw new Failure('too-many', 'Too many messages in this mailbox');
+  const octets = messages.reduce((sum, { message }) => sum + message.blob.length, 0);
+  await checkRoom(tx, owner, quota, { octets, messages: messages.length });
   const key = { owner, mailbox: mailbox.id };
-  await registerKeywords(tx, key, flags.keywords);
+  await registerKeywords(tx, key, [...new Set(messages.flatMap(({ flags }) => flags.keywords))]);
   const modseq = await nextModseq(tx);
-  const delivered = { id: message.id, received: message.received, size: message.blob.length };
-  const uid = await addToMailbox(tx, { ...key, message: delivered, flags, internalDate, modseq });
+  for (const { message, flags, internalDate } of messages) {
+    await insertMessage(tx, message, 1);
+    const delivered = { id: message.id, received: message.received, size: message.blob.length };
+    await addToMailbox(tx, { ...key, message: delivered, flags, internalDate, modseq });
+  }
   tx.afterCommit({ kind: 'mailbox', account: owner, mailbox: mailbox.id, modseq });
-  return { uidValidity: mailbox.uidValidity, uid: uid! };
+  return { uidValidity: mailbox.uidValidity, firstUid: mailbox.uidNext };
 });

@@ -28,6 +28,8 @@ export interface Mailbox {
 }
 
 export const SEPARATOR = '/';
+/** What names of other people's mailboxes begin with: no mailbox of one's own has such a name. */
+export const FOREIGN_NAMES = ['Other Users', 'Shared'] as const;
 /** Characters of a full name, levels of it, mailboxes of an account. */
 export const MAILBOX_NAME_MAX = 500;
 const MAILBOX_DEPTH_MAX = 30;
@@ -80,6 +82,12 @@ export function newMailboxName(name: string): string {
   const canonical = canonicalMailboxName(name);
   for (const part of canonical.split(SEPARATOR))
     if (part === '.' || part === '..') throw new Failure('invalid', 'A level of the mailbox name is . or ..');
+  // What is printed as nothing, or as an end of the line. RFC 6855 §3
+  for (let i = 0; i < canonical.length; i++) {
+    const code = canonical.charCodeAt(i);
+    if ((code >= 0x80 && code <= 0x9f) || code === 0x2028 || code === 0x2029)
+      throw new Failure('invalid', 'The mailbox name has control characters');
+  }
   return canonical;
 }
 

@@ -25,6 +25,7 @@
 import type { Unit } from '../database/format.ts';
 import type { MigrationConnection } from '../database/operation.ts';
 import { convertMessages } from './format-1.ts';
+import { freeForeignNames } from './own-names.ts';
 
 export const storeUnit: Unit = {
   name: 'store',
@@ -214,6 +215,7 @@ export const storeUnit: Unit = {
         'CREATE INDEX segment_plain ON segment (closed) WHERE counted = 1 AND stuck = 0 AND packed = 0',
       ],
     },
+    { version: 8, statements: [], run: freeForeignNames },
   ],
 };
 

@@ -86,8 +86,8 @@ export class TestStore {
     const { row, pending } = await intake.finish(3, 'any');
     try {
       const full = { flags: 0, keywords: [], ...flags };
-      const args = { owner: account, mailbox, message: row, flags: full, internalDate: 4 };
-      return (await this.database.writer.execute(append, args)).uid;
+      const args = { owner: account, mailbox, messages: [{ message: row, flags: full, internalDate: 4 }] };
+      return (await this.database.writer.execute(append, args)).firstUid;
     } finally {
       pending.settle();
     }

@@ -116,6 +116,9 @@ const imapSeeds = [
   'a SEARCH CHARSET UTF-8 OR (SEEN NOT DELETED) (SINCE 1-Jan-2020 TEXT {3+}\r\nabc) UID 1:5,7,*\r\nb SEARCH RETURN (SAVE MIN PARTIAL -1:-9) OLDER 5 YOUNGER 9 UID $\r\nb UID FETCH $ UID (PARTIAL 1:2)\r\nb IDLE\r\nDONE\r\n',
   'a APPEND INBOX (\\Seen k) " 1-Jan-2020 00:00:00 +0000" {30+}\r\nSubject: x\r\n\r\n012345678901234\r\nb EXPUNGE\r\n',
   'a CREATE "A/&AOQ-"\r\nb RENAME "A" "B/C"\r\nc SUBSCRIBE B\r\nd LSUB "" %\r\ne DELETE B\r\nf STATUS INBOX (MESSAGES UIDNEXT)\r\n',
+  'a APPEND INBOX (\\Seen) {3+}\r\none ~{3+}\r\nt\0o (k) UTF8 (~{5+}\r\nthree)\r\nb UNSELECT\r\n',
+  'a LIST (SUBSCRIBED RECURSIVEMATCH) "" (INBOX "%/*") RETURN (CHILDREN STATUS (MESSAGES SIZE DELETED))\r\nb NAMESPACE\r\n',
+  'a CREATE "x/y" (USE (\\Sent \\Junk))\r\nb LIST (SPECIAL-USE) "" * RETURN (SPECIAL-USE)\r\nc LOGIN {70000+}\r\nxyz\r\n',
   'a UID STORE 1:* +FLAGS.SILENT (\\Deleted $Junk)\r\nb UID COPY 1:* INBOX\r\nc UID MOVE 2:3 INBOX\r\nc UID EXPUNGE 1:3\r\nd NOOP\r\ne CHECK\r\n',
 ];
 const popSeeds = [
@@ -221,6 +224,12 @@ const states: readonly State[] = [
   },
   { door: 'imap', state: 'greeted', before: '', seeds: imapSeeds },
   { door: 'imap', state: 'logged in', before: imapLogin, seeds: imapSeeds },
+  {
+    door: 'imap',
+    state: 'in UTF-8',
+    before: `${imapLogin}b ENABLE UTF8=ACCEPT\r\n`,
+    seeds: [...imapSeeds, 'a CREATE "\xc3\xa4"\r\n'],
+  },
   { door: 'imap', state: 'selected', before: `${imapLogin}b SELECT INBOX\r\n`, seeds: imapSeeds },
   {
     door: 'imap',

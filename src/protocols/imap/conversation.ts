@@ -15,6 +15,8 @@ import type { Allowed, SelectedMailbox } from './selected.ts';
 export interface AnnouncedMessage {
   readonly sizeBytes: number;
   readonly synchronizing: boolean;
+  /** It may hold NUL. */
+  readonly isBinary: boolean;
 }
 
 /** What a session knows of who has logged in. */

@@ -3,7 +3,7 @@
 // A name stands here once the program acts on it; nothing is ever switched off again but by UNAUTHENTICATE.
 
 /** As ENABLE names them, in the order in which ENABLED answers. */
-const enableNames = [] as const satisfies readonly string[];
+const enableNames = ['UTF8=ACCEPT'] as const satisfies readonly string[];
 
 export type EnableName = (typeof enableNames)[number];
 

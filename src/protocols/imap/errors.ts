@@ -3,6 +3,7 @@
 import { ElsewhereFailure } from '../../auth/decision.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure, type FailureKind } from '../../base/failure.ts';
+import type { ImapFrame } from '../../wire/imap/command-framer.ts';
 import type { TaggedResponse } from './reply.ts';
 
 const IMAP_FAILURE = {
@@ -38,6 +39,21 @@ export class ImapFailure extends Failure {
 /** Where a right login goes on: any mechanism, at the host that has the mailbox. RFC 2221 §4.1, RFC 5092 §3 */
 function referral({ host, label }: ElsewhereFailure): string {
   return `REFERRAL imap://${encodeURIComponent(label)};AUTH=*@${host}/`;
+}
+
+type BadFrame = (ImapFrame & { kind: 'bad' })['reason'];
+
+const BAD_FRAMES = {
+  'too-long': 'Line too long',
+  'bare-lf': 'Line feed without carriage return',
+  'bare-cr': 'Carriage return without line feed',
+  nul: 'NUL in a command',
+  'literal-too-large': 'Literal too large',
+} satisfies Record<BadFrame, string>;
+
+/** What is no command, or cannot be read to its end. */
+export function badFrame(reason: BadFrame): Failure {
+  return new Failure(reason === 'literal-too-large' ? 'too-large' : 'syntax', BAD_FRAMES[reason]);
 }
 
 export function replyOf(failure: Failure): TaggedResponse {

@@ -18,7 +18,7 @@ import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
 import type { Quota } from '../../store/quota.ts';
 import type { Line } from '../../wire/framer.ts';
-import { CommandFramer, type ImapFrame, SESSION_FRAMER_LIMITS } from '../../wire/imap/command-framer.ts';
+import { CommandFramer, type ImapFrame, sessionFramerLimits } from '../../wire/imap/command-framer.ts';
 import { startsMessage } from '../../wire/imap/commands/append.ts';
 import { ImapCursor, tagOf } from '../../wire/imap/grammar.ts';
 import { encodeContinuation, encodeTagged, encodeUntagged } from '../../wire/imap/responses/status.ts';
@@ -27,10 +27,11 @@ import { commands, uidCommands } from './commands.ts';
 import type { AnnouncedMessage, ImapConversation, ImapLogin } from './conversation.ts';
 import type { ImapDoor } from './door.ts';
 import type { EnableName } from './enabled.ts';
-import { replyOf } from './errors.ts';
+import { badFrame, replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
 import { ViewLost } from './mailbox-view.ts';
-import { bad, type TaggedResponse } from './reply.ts';
+import { namesAreUtf8 } from './named-mailbox.ts';
+import type { TaggedResponse } from './reply.ts';
 import type { Allowed, SelectedMailbox } from './selected.ts';
 
 /** For a slow peer to take the rest of what it asked for before it had said all. */
@@ -66,8 +67,8 @@ export class ImapSession implements ImapConversation {
 
   /** Before login the framer keeps its small limits. */
   #createFramer(): CommandFramer {
-    const framer = new CommandFramer(startsMessage);
-    if (this.#account !== undefined) framer.limits = SESSION_FRAMER_LIMITS;
+    const framer = new CommandFramer((text) => startsMessage(text, namesAreUtf8(this.enabled)));
+    if (this.#account !== undefined) framer.limits = sessionFramerLimits(this.door.limits.messageSizeBytes);
     return framer;
   }
 
@@ -224,7 +225,7 @@ export class ImapSession implements ImapConversation {
     this.#login = login;
     this.#account = account;
     this.#state = 'authenticated';
-    this.connection.framer.limits = SESSION_FRAMER_LIMITS;
+    this.connection.framer.limits = sessionFramerLimits(this.door.limits.messageSizeBytes);
     this.#touch();
     this.#unwatch = this.door.watch(account, (change) => {
       const { selected } = this;
@@ -304,11 +305,9 @@ export class ImapSession implements ImapConversation {
         await this.#command(frame.text);
         return;
       case 'bad':
-        return this.#reply(tagOf(frame.head), bad(BAD_FRAMES[frame.reason]));
+        return this.#reply(tagOf(frame.head), replyOf(badFrame(frame.reason)));
       case 'fatal':
         return this.#bye('Literal too large');
-      case 'message-end':
-        throw new Error('a message ended that no APPEND has taken');
       default:
         frame satisfies never;
     }
@@ -316,6 +315,7 @@ export class ImapSession implements ImapConversation {
 
   async #command(text: string): Promise<void> {
     const cursor = new ImapCursor(text);
+    cursor.allowsUtf8 = namesAreUtf8(this.enabled);
     let tag: string | undefined;
     let reply: TaggedResponse | undefined;
     let byUid = false;
@@ -342,7 +342,7 @@ export class ImapSession implements ImapConversation {
       if (error instanceof ViewLost) return this.#report(undefined);
       reply = this.#failed(error);
     }
-    if (this.announced !== undefined) await this.#dropMessage();
+    if (this.connection.framer.isWithinMessages) await this.#dropMessages();
     this.#reply(tag, reply);
     if (reply.next === 'tls') await startTls(this.connection, this.door.tls!, this.door.log);
     else if (reply.next === 'end') this.#bye(reply.text);
@@ -367,19 +367,25 @@ export class ImapSession implements ImapConversation {
     else if (++this.#badCommands >= this.door.limits.badCommandsMax) this.#bye('Too many bad commands');
   }
 
-  /** Gets rid of an announced message that will not be stored, so that the next command can be read. */
-  async #dropMessage(): Promise<void> {
-    const { announced } = this;
-    if (announced === undefined) return;
+  /** Gets rid of messages that will not be stored, up to the end of their command, so that the next one can be read. */
+  async #dropMessages(): Promise<void> {
+    const { framer } = this.connection;
+    let left = this.#account === undefined ? STRANGER_SKIP_BYTES : 2 * this.door.limits.messageSizeBytes;
+    let { announced } = this;
     this.announced = undefined;
-    if (announced.synchronizing) {
-      this.connection.framer.refuseMessage();
-      return;
+    while (framer.isWithinMessages) {
+      if (announced !== undefined) {
+        if (announced.synchronizing) return framer.refuse();
+        left -= announced.sizeBytes;
+        if (left < 0) return this.#bye('Message too large');
+        framer.skipMessage();
+      }
+      const frame = await this.frame();
+      if (frame === undefined) return;
+      if (frame.kind === 'fatal') return this.#bye('Literal too large');
+      if (frame.kind === 'continue') return framer.refuse();
+      announced = frame.kind === 'message' ? frame : undefined;
     }
-    const most = this.#account === undefined ? STRANGER_SKIP_BYTES : 2 * this.door.limits.messageSizeBytes;
-    if (announced.sizeBytes > most) return this.#bye('Message too large');
-    this.connection.framer.skipMessage();
-    await this.frame();
   }
 
   #touch(): void {
@@ -392,14 +398,6 @@ export class ImapSession implements ImapConversation {
     else this.#bye(this.#account === undefined ? 'Too slow to log in' : 'Idle for too long');
   };
 }
-
-const BAD_FRAMES = {
-  'too-long': 'Line too long',
-  'bare-lf': 'Line feed without carriage return',
-  'bare-cr': 'Carriage return without line feed',
-  nul: 'NUL in a command',
-  'literal-too-large': 'Literal too large',
-} satisfies Record<(ImapFrame & { kind: 'bad' })['reason'], string>;
 
 const WRONG_STATE = {
   'not-authenticated': 'Log in first',

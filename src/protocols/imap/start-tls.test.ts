@@ -19,7 +19,7 @@ test('from elsewhere a login is announced and taken in TLS alone', async (contex
   const secure = await connection.secured({ servername: 'localhost', ca: imap.ca });
   context.after(() => secure.destroy());
   secure.write('d CAPABILITY\r\ne LOGIN alice@acme.example secret\r\n');
-  assert.match(await secure.line(), /^\* CAPABILITY IMAP4rev1 LITERAL\+ ID ENABLE SASL-IR AUTH=PLAIN /);
+  assert.match(await secure.line(), /^\* CAPABILITY IMAP4rev1 LITERAL\+ ID ENABLE SASL-IR .*AUTH=PLAIN /);
   assert.match(await secure.line(), /^d OK /);
   assert.match(await secure.line(), /^e OK /);
 });

@@ -7,11 +7,12 @@
 // Forgives blanks too many: between words, in lists, before the end of the line
 // RFC 3501 §4 §9, RFC 7888
 
+import { isUtf8 } from 'node:buffer';
 import { ALNUM, asciiLower, type CharacterClass, characterClass, isAll, without } from '../../base/characters.ts';
 import { Cursor } from '../../base/cursor.ts';
 import { IMAP_NESTING_MAX, IMAP_SET_RANGES_MAX } from '../../base/limits.ts';
 import { parseImapDate, parseImapDateTime } from '../../message/date.ts';
-import { decodeMailboxName } from './mailbox-name.ts';
+import { decodeMailboxName, decodeUtf8Name } from './mailbox-name.ts';
 import { type NumberRange, type NumberSet, STAR } from './values.ts';
 
 const CHAR = characterClass([0x01, 0x7f]);
@@ -22,6 +23,8 @@ const LIST_CHAR = withThe(ASTRING_CHAR, '%*');
 const TAG_CHAR = without(ASTRING_CHAR, '+');
 const FETCH_CHAR = withThe(ALNUM, '.');
 const QUOTED_CHAR = without(CHAR, '\r\n"\\');
+/** With the octets of UTF-8. */
+const QUOTED_UTF8 = without(characterClass([0x01, 0x7f], [0x80, 0xff]), '\r\n"\\');
 
 const TAG_CHARACTERS_MAX = 64;
 const NUMBER_MAX = 0xffff_ffff;
@@ -40,6 +43,8 @@ export function tagOf(text: string): string | undefined {
 }
 
 export class ImapCursor extends Cursor {
+  /** Whether quoted strings may hold UTF-8, and names of mailboxes are in it. RFC 6855 §3, RFC 9051 §5.1 */
+  allowsUtf8 = false;
   #depth = 0;
 
   /** One, and those that are too many. */
@@ -108,15 +113,20 @@ export class ImapCursor extends Cursor {
 
   tryQuoted(): string | undefined {
     if (this.peek() !== 0x22) return undefined;
-    this.at++;
-    let text = this.run(QUOTED_CHAR);
+    const start = this.at++;
+    const characters = this.allowsUtf8 ? QUOTED_UTF8 : QUOTED_CHAR;
+    let text = this.run(characters);
     while (this.tryTake('\\')) {
       const c = this.peek();
       if (c !== 0x22 && c !== 0x5c) this.fail('a quoted " or \\');
       this.at++;
-      text += String.fromCharCode(c) + this.run(QUOTED_CHAR);
+      text += String.fromCharCode(c) + this.run(characters);
     }
     this.take('"');
+    if (this.allowsUtf8 && !isUtf8(Buffer.from(text, 'latin1'))) {
+      this.at = start;
+      this.fail('a string in UTF-8');
+    }
     return text;
   }
 
@@ -154,10 +164,11 @@ export class ImapCursor extends Cursor {
     return atom !== '' ? atom : (this.tryString() ?? this.fail('an atom or string'));
   }
 
-  /** A mailbox name in Unicode, INBOX in upper case. Throws `invalid` when it is not modified UTF-7. RFC 3501 §5.1 */
+  /** A mailbox name in Unicode, INBOX in upper case. Throws `invalid` when it is not modified UTF-7, or UTF-8. RFC 3501 §5.1 */
   mailbox(): string {
     const name = this.astring();
-    return asciiLower(name) === 'inbox' ? 'INBOX' : decodeMailboxName(name);
+    if (asciiLower(name) === 'inbox') return 'INBOX';
+    return this.allowsUtf8 ? decodeUtf8Name(name) : decodeMailboxName(name);
   }
 
   /** The pattern of LIST, still as on the wire. */

@@ -1,7 +1,9 @@
-// Mailbox names between the wire's modified UTF-7 and Unicode. RFC 3501 §5.1, §5.1.3
+// Mailbox names between the wire and Unicode: in modified UTF-7, or in UTF-8 where the client has enabled that.
+// RFC 3501 §5.1, §5.1.3, RFC 6855 §3, RFC 9051 §5.1
 //
 // Each name has exactly one spelling: what does not decode and encode back to itself is refused.
 
+import { isUtf8 } from 'node:buffer';
 import { Failure } from '../../base/failure.ts';
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,';
@@ -53,6 +55,18 @@ export function decodeMailboxName(text: string): string {
   }
   if (!name.isWellFormed() || encodeMailboxName(name) !== text) throw badName();
   return name;
+}
+
+/** As octets in latin1 text. */
+export function encodeUtf8Name(name: string): string {
+  return Buffer.from(name).toString('latin1');
+}
+
+/** From octets in latin1 text. Throws `invalid` for what is not UTF-8. */
+export function decodeUtf8Name(text: string): string {
+  const octets = Buffer.from(text, 'latin1');
+  if (!isUtf8(octets)) throw new Failure('invalid', 'Mailbox name is not UTF-8');
+  return octets.toString();
 }
 
 function decodeShifted(text: string, start: number, end: number): string {

@@ -5,11 +5,11 @@
 
 import { listMailboxes, listSubscriptions, type Mailbox, SEPARATOR } from '../../../store/mailboxes.ts';
 import { type ListCommand, type ListReturn, parseList } from '../../../wire/imap/commands/list.ts';
-import { encodeMailboxName } from '../../../wire/imap/mailbox-name.ts';
 import { encodeList } from '../../../wire/imap/responses/mailbox.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ListPattern } from '../list-pattern.ts';
+import { spelledFor } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 import { writeStatus } from './status.ts';
 
@@ -44,7 +44,9 @@ export const list: CommandDefinition<ListCommand> = {
       const isWanted = isSelected(command, listed);
       if (!isWanted && below?.unlisted.has(name) !== true) continue;
       const attributes = attributesOf(listed, returns, parents?.has(name) === true);
-      session.write(encodeList('LIST', attributes, name, below?.all.has(name) === true ? childInfo : []));
+      session.write(
+        encodeList('LIST', attributes, spelledFor(session, name), below?.all.has(name) === true ? childInfo : []),
+      );
       if (status.length > 0 && isWanted && listed.mailbox?.selectable === true)
         await writeStatus(session, listed.mailbox, status);
       await session.breathe();
@@ -78,8 +80,8 @@ async function matchingNames(
   const wanted = patterns.map((pattern) => new ListPattern(pattern === '' ? '' : reference + pattern));
   const matching = new Set<string>();
   for (const name of names.keys()) {
-    const encoded = encodeMailboxName(name);
-    if (wanted.some((pattern) => pattern.matches(encoded))) matching.add(name);
+    const spelled = spelledFor(session, name);
+    if (wanted.some((pattern) => pattern.matches(spelled))) matching.add(name);
     await session.breathe();
   }
   return matching;

@@ -2,11 +2,10 @@
 
 import { listSubscriptions, SEPARATOR } from '../../../store/mailboxes.ts';
 import { type LsubCommand, parseLsub } from '../../../wire/imap/commands/list.ts';
-import { encodeMailboxName } from '../../../wire/imap/mailbox-name.ts';
 import { encodeList } from '../../../wire/imap/responses/mailbox.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ListPattern } from '../list-pattern.ts';
-import { findNamed } from '../named-mailbox.ts';
+import { findNamed, spelledFor } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 
 export const lsub: CommandDefinition<LsubCommand> = {
@@ -14,28 +13,29 @@ export const lsub: CommandDefinition<LsubCommand> = {
   parse: parseLsub,
   async run({ reference, pattern }, session) {
     const wanted = new ListPattern(reference + pattern);
+    const matches = (name: string): boolean => wanted.matches(spelledFor(session, name));
     const found = new Map<string, readonly string[]>();
     const { reader } = session.door;
     for (const name of listSubscriptions(reader, session.reader)) {
       await session.breathe();
-      if (wanted.matches(encodeMailboxName(name))) {
+      if (matches(name)) {
         const isThere = findNamed(session, name)?.selectable === true;
         found.set(name, isThere ? [] : ['\\Noselect']);
       } else if (pattern.endsWith('%')) {
-        const above = levelAbove(name, wanted);
+        const above = levelAbove(name, matches);
         if (above !== undefined && !found.has(above)) found.set(above, ['\\Noselect']);
       }
     }
-    for (const [name, attributes] of found) session.write(encodeList('LSUB', attributes, name));
+    for (const [name, attributes] of found) session.write(encodeList('LSUB', attributes, spelledFor(session, name)));
     return ok('LSUB completed');
   },
 };
 
 /** The lowest level above a name that the pattern matches. */
-function levelAbove(name: string, wanted: ListPattern): string | undefined {
+function levelAbove(name: string, matches: (name: string) => boolean): string | undefined {
   for (let end = name.lastIndexOf(SEPARATOR); end > 0; end = name.lastIndexOf(SEPARATOR, end - 1)) {
     const above = name.slice(0, end);
-    if (wanted.matches(encodeMailboxName(above))) return above;
+    if (matches(above)) return above;
   }
   return undefined;
 }

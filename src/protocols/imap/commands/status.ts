@@ -10,7 +10,7 @@ import { mailboxObjectId } from '../../../wire/imap/object-id.ts';
 import { encodeStatus } from '../../../wire/imap/responses/mailbox.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
-import { namedPlace } from '../named-mailbox.ts';
+import { namedPlace, spelledFor } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 
 export const status: CommandDefinition<StatusCommand> = {
@@ -44,7 +44,7 @@ async function write(
   const { mailbox } = counters;
   const deleted = items.includes('DELETED') ? await countDeleted(session, mailbox) : undefined;
   const values = items.map((item) => [item, statusOf(item, { ...counters, deleted }, session)] as const);
-  session.write(encodeStatus(mailbox.name, values));
+  session.write(encodeStatus(spelledFor(session, mailbox.name), values));
 }
 
 async function countDeleted(session: ImapConversation, { owner, id }: Mailbox): Promise<Deleted> {

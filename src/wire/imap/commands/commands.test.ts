@@ -4,11 +4,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { fuzzCases, mutatedOctets } from '../../../../test/support/nearly-right.ts';
+import { SyntaxFailure } from '../../../base/cursor.ts';
 import { Failure } from '../../../base/failure.ts';
 import type { ImapCommand } from '../command.ts';
 import { ImapCursor } from '../grammar.ts';
 import { type NumberSet, STAR } from '../values.ts';
-import { parseAppend, startsMessage } from './append.ts';
+import { type MessageStep, parseAppend, startsMessage } from './append.ts';
 import { parseAuthenticate } from './authenticate.ts';
 import { parseCopy } from './copy.ts';
 import { parseCreate } from './create.ts';
@@ -36,7 +37,6 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['LIST', parseList],
   ['LSUB', parseLsub],
   ['STATUS', parseStatus],
-  ['APPEND', parseAppend],
   ['SEARCH', (cursor) => parseSearch(cursor, false)],
   ['UID SEARCH', (cursor) => parseSearch(cursor, true)],
   ['FETCH', (cursor) => parseFetch(cursor, false)],
@@ -123,20 +123,6 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ['LIST "" % RETURN ()', { ...plainList, patterns: ['%'], returns: new Set(), isExtended: true }],
   ['LSUB "" ""', { name: 'LSUB', reference: '', pattern: '' }],
   ['STATUS INBOX (messages UNSEEN MESSAGES)', { name: 'STATUS', mailbox: 'INBOX', items: ['MESSAGES', 'UNSEEN'] }],
-  ['APPEND INBOX ', { name: 'APPEND', mailbox: 'INBOX', flags: none, internalDate: undefined }],
-  [
-    'APPEND x (\\seen $Forwarded) " 7-feb-2026 23:59:60 +0130" ',
-    {
-      name: 'APPEND',
-      mailbox: 'x',
-      flags: { system: ['\\Seen'], keywords: ['$Forwarded'] },
-      internalDate: Date.parse('2026-02-07T22:30:00Z'),
-    },
-  ],
-  [
-    'APPEND x "29-Feb-2024 00:00:00 -1200" ',
-    { name: 'APPEND', mailbox: 'x', flags: none, internalDate: Date.parse('2024-02-29T12:00:00Z') },
-  ],
   [
     'FETCH 1 FLAGS',
     { name: 'FETCH', messages: sequence([1, 1]), attributes: new Set(['FLAGS']), sections: [], partial: undefined },
@@ -374,12 +360,6 @@ const wrong: readonly string[] = [
   'CREATE x (USE () USE ())',
   'CREATE x (USE (Sent))',
   'STATUS INBOX MESSAGES',
-  'APPEND INBOX (\\Recent) ',
-  'APPEND INBOX (\\Foo) ',
-  'APPEND INBOX "32-Jan-2026 00:00:00 +0000" ',
-  'APPEND INBOX "30-Feb-2026 00:00:00 +0000" ',
-  'APPEND INBOX " 1-Jan-2026 24:00:00 +0000" ',
-  'APPEND INBOX " 1-Jan-2026 00:00:00" ',
   'FETCH 0 FLAGS',
   'FETCH 1',
   'FETCH 1 ()',
@@ -463,6 +443,104 @@ test('names that are not modified UTF-7 are invalid, not bad syntax', () => {
     );
 });
 
+/** `|` stands for the bytes of a message. */
+function append(text: string, allowsUtf8 = false): { mailbox: string; steps: MessageStep[] } {
+  const [head = '', ...rest] = text.split('|');
+  const cursor = new ImapCursor(head);
+  cursor.allowsUtf8 = allowsUtf8;
+  const { mailbox, messages } = parseAppend(cursor);
+  const steps: MessageStep[] = [];
+  for (let step = messages.next(); step !== undefined; step = messages.next()) {
+    steps.push(step);
+    if (step.kind !== 'bytes') continue;
+    const more = rest.shift();
+    if (more === undefined) break;
+    messages.goOn(`\r\n${more}`, rest.length > 0);
+  }
+  return { mailbox, steps };
+}
+
+const begin = { kind: 'begin', flags: none, internalDate: undefined, isUtf8: false } as const;
+const bytes = { kind: 'bytes' } as const;
+const end = { kind: 'end' } as const;
+const appends: readonly [text: string, mailbox: string, steps: readonly MessageStep[]][] = [
+  [' INBOX |', 'INBOX', [begin, bytes, end]],
+  [
+    ' x (\\seen $Forwarded) " 7-feb-2026 23:59:60 +0130" |',
+    'x',
+    [
+      {
+        ...begin,
+        flags: { system: ['\\Seen'], keywords: ['$Forwarded'] },
+        internalDate: Date.parse('2026-02-07T22:30:00Z'),
+      },
+      bytes,
+      end,
+    ],
+  ],
+  [
+    ' x "29-Feb-2024 00:00:00 -1200" |  ',
+    'x',
+    [{ ...begin, internalDate: Date.parse('2024-02-29T12:00:00Z') }, bytes, end],
+  ],
+  [
+    ' saved-messages (\\Seen) | (\\Flagged) | UTF8 (|) |',
+    'saved-messages',
+    [
+      { ...begin, flags: { system: ['\\Seen'], keywords: [] } },
+      ...[bytes, end],
+      { ...begin, flags: { system: ['\\Flagged'], keywords: [] } },
+      ...[bytes, end, { ...begin, isUtf8: true }, bytes, end, begin, bytes, end],
+    ],
+  ],
+];
+
+test('the messages of an APPEND, step by step', () => {
+  for (const [text, mailbox, steps] of appends) assert.deepEqual(append(text), { mailbox, steps }, text);
+  assert.equal(append(' "\xc3\xa4" |', true).mailbox, 'ä');
+  for (const text of [
+    ' INBOX (\\Recent) |',
+    ' INBOX (\\Foo) |',
+    ' INBOX "32-Jan-2026 00:00:00 +0000" |',
+    ' INBOX "30-Feb-2026 00:00:00 +0000" |',
+    ' INBOX " 1-Jan-2026 24:00:00 +0000" |',
+    ' INBOX " 1-Jan-2026 00:00:00" |',
+    ' x |)',
+    ' x UTF8 (| |',
+    ' x UTF8 |',
+    ' x | (',
+    ' x | |y',
+    ' x (\\Seen)|',
+    ' x',
+    ' "\xc3\xa4" |',
+  ])
+    assert.throws(() => append(text), SyntaxFailure, text);
+  assert.throws(() => append(' "\xc3" |', true), SyntaxFailure);
+});
+
+test('an APPEND cut, or with any byte replaced, doubled or left out, is read or fails', () => {
+  const texts = fc.constantFrom(...appends.map(([text]) => text));
+  const isRead = (text: string): void => {
+    try {
+      append(text);
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+    }
+  };
+  for (const [text] of appends) for (let i = 0; i < text.length; i++) isRead(text.slice(0, i));
+  fc.assert(
+    fc.property(mutatedOctets(appends.map(([text]) => text)), (octets) => isRead(octets.toString('latin1'))),
+    fuzzCases(1000),
+  );
+  fc.assert(
+    fc.property(texts, fc.nat(), fc.nat(255), (text, place, byte) => {
+      const at = place % text.length;
+      isRead(text.slice(0, at) + String.fromCharCode(byte) + text.slice(at + 1));
+    }),
+    { numRuns: 1000 },
+  );
+});
+
 test('which literal is the message of an APPEND', () => {
   const cases: readonly [string, boolean][] = [
     ['A APPEND ', false],
@@ -475,8 +553,11 @@ test('which literal is the message of an APPEND', () => {
     ['A APPEND &bad ', true],
     ['A LOGIN x ', false],
     ['APPEND INBOX ', false],
+    ['A APPEND INBOX UTF8 (', true],
+    ['A APPEND INBOX UTF8 ', false],
+    ['\r\n (\\Seen) ', true],
   ];
-  for (const [text, expected] of cases) assert.equal(startsMessage(text), expected, text);
+  for (const [text, expected] of cases) assert.equal(startsMessage(text, false), expected, text);
 });
 
 function parsesOrFails(text: string): void {

@@ -1,13 +1,12 @@
 // Untagged responses about mailboxes and messages' numbers. RFC 3501 §7.2, §7.3, §7.4.1
 
 import type { StatusItem } from '../commands/status.ts';
-import { encodeMailboxName } from '../mailbox-name.ts';
 import type { NumberRange } from '../values.ts';
-import { encodeAstring, encodeString } from './strings.ts';
+import { encodeAstring, encodeString, encodeUtf8String } from './strings.ts';
 
 /**
- * `name` in Unicode, '' for the answer to a question about the separator. `childInfo`: what mailboxes below are that were
- * asked for. RFC 5258 §4
+ * `name` as the client has names spelled, '' for the answer to a question about the separator. `childInfo`: what mailboxes
+ * below are that were asked for. RFC 5258 §4
  */
 export function encodeList(
   kind: 'LIST' | 'LSUB',
@@ -15,9 +14,8 @@ export function encodeList(
   name: string,
   childInfo: readonly string[] = [],
 ): string {
-  const text = name === '' ? '""' : encodeMailbox(name);
   const items = childInfo.length === 0 ? '' : ` ("CHILDINFO" (${childInfo.map(encodeString).join(' ')}))`;
-  return `* ${kind} (${attributes.join(' ')}) "/" ${text}${items}\r\n`;
+  return `* ${kind} (${attributes.join(' ')}) "/" ${encodeMailbox(name)}${items}\r\n`;
 }
 
 /** What names begin with, and the character between their levels. */
@@ -35,8 +33,10 @@ export function encodeNamespaces(kinds: readonly (readonly Namespace[])[]): stri
   return `* NAMESPACE ${texts.join(' ')}\r\n`;
 }
 
+/** An atom where it may be one. */
 function encodeMailbox(name: string): string {
-  return encodeAstring(encodeMailboxName(name));
+  const text = encodeAstring(name);
+  return text.startsWith('{') ? encodeUtf8String(name) : text;
 }
 
 export function encodeStatus(name: string, items: readonly (readonly [StatusItem, number | string])[]): string {

@@ -9,6 +9,7 @@ import { ASTRING_CHAR } from '../grammar.ts';
 
 /** TEXT-CHAR without quoted-specials. */
 const PLAIN = without(characterClass([0x01, 0x7f]), '\r\n"\\');
+const UTF8_TEXT = without(characterClass([0x01, 0xff]), '\r\n');
 const TEXT_CHAR = without(characterClass([0x01, 0x7f]), '\r\n');
 
 export function encodeString(text: string): string {
@@ -21,6 +22,11 @@ export function encodeString(text: string): string {
 /** NIL for null and undefined. */
 export function encodeNString(text: string | null | undefined): string {
   return text === null || text === undefined ? 'NIL' : encodeString(text);
+}
+
+/** As encodeString, and UTF-8 stands in quotes. RFC 6855 §3, RFC 9051 §4.3 */
+export function encodeUtf8String(text: string): string {
+  return isAll(text, UTF8_TEXT) ? `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"')}"` : encodeString(text);
 }
 
 export function encodeAstring(text: string): string {
