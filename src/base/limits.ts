@@ -56,6 +56,8 @@ export const IMAP_NESTING_MAX = 50;
 export const IMAP_SET_RANGES_MAX = 20_000;
 export const IMAP_FETCH_ITEMS_MAX = 256;
 export const IMAP_SEARCH_KEYS_MAX = 1000;
+/** Messages that SORT and THREAD put into order at once. */
+export const IMAP_SORT_MESSAGES_MAX = 100_000;
 /** Wrong passwords on one connection before it is closed: who guesses has to connect again, and people do not mistype so often. */
 export const FAILED_LOGINS_MAX = 5;
 /** POP3 command line; RFC 2449 §4 says 255 octets. */

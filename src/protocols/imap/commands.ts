@@ -23,10 +23,12 @@ import { noop } from './commands/noop.ts';
 import { rename } from './commands/rename.ts';
 import { search } from './commands/search.ts';
 import { examine, select } from './commands/select.ts';
+import { sort } from './commands/sort.ts';
 import { starttls } from './commands/starttls.ts';
 import { status } from './commands/status.ts';
 import { store } from './commands/store.ts';
 import { subscribe, unsubscribe } from './commands/subscribe.ts';
+import { thread } from './commands/thread.ts';
 import { unselect } from './commands/unselect.ts';
 import { type CommandEntry, entry } from './handler.ts';
 
@@ -57,11 +59,22 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['UNSELECT', entry(unselect)],
   ['EXPUNGE', entry(expunge)],
   ['SEARCH', entry(search)],
+  ['SORT', entry(sort)],
+  ['THREAD', entry(thread)],
   ['FETCH', entry(fetch)],
   ['STORE', entry(store)],
   ['COPY', entry(copy)],
   ['MOVE', entry(move)],
 ]);
 
-/** Those that may stand behind UID. RFC 3501 §6.4.8, RFC 4315 §2.1, RFC 6851 §3 */
-export const uidCommands: ReadonlySet<string> = new Set(['SEARCH', 'FETCH', 'STORE', 'COPY', 'MOVE', 'EXPUNGE']);
+/** Those that may stand behind UID. RFC 3501 §6.4.8, RFC 4315 §2.1, RFC 5256 §5, RFC 6851 §3 */
+export const uidCommands: ReadonlySet<string> = new Set([
+  'SEARCH',
+  'SORT',
+  'THREAD',
+  'FETCH',
+  'STORE',
+  'COPY',
+  'MOVE',
+  'EXPUNGE',
+]);

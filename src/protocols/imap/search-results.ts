@@ -10,6 +10,8 @@ import { partialPositions, type ReturnOptions } from '../../wire/imap/return-opt
 import type { ImapConversation } from './conversation.ts';
 import type { SelectedMailbox } from './selected.ts';
 
+const NUMBERS_A_PIECE = 10_000;
+
 /** Sequence numbers in the order of the results. */
 export interface Results {
   /** At most `limit` from the front, all of them without one. */
@@ -66,6 +68,20 @@ export function saveResults(mailbox: Pick<SelectedMailbox, 'view' | 'saved'>, nu
 /** UIDs, or the numbers as they are. */
 export function numbersFor({ view }: SelectedMailbox, numbers: readonly number[], byUid: boolean): readonly number[] {
   return byUid ? numbers.map((number) => view.uidAt(number - 1)) : numbers;
+}
+
+/** SEARCH and SORT as they were before RETURN; in pieces, since the numbers of a large mailbox are more than may wait for a peer. */
+export async function writeNumbers(
+  session: ImapConversation,
+  name: 'SEARCH' | 'SORT',
+  found: readonly number[],
+): Promise<void> {
+  session.write(`* ${name}`);
+  for (let at = 0; at < found.length; at += NUMBERS_A_PIECE) {
+    session.write(` ${found.slice(at, at + NUMBERS_A_PIECE).join(' ')}`);
+    await session.breathe();
+  }
+  session.write('\r\n');
 }
 
 export async function writeAnswer(

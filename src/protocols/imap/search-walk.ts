@@ -10,7 +10,7 @@ import type { SearchKey } from '../../wire/imap/commands/search.ts';
 import type { ImapConversation } from './conversation.ts';
 import { countPositions } from './mailbox-view.ts';
 import { Progress } from './progress.ts';
-import { type SearchCandidate, SearchMatcher } from './search-matcher.ts';
+import { candidateSet, type SearchCandidate, SearchMatcher } from './search-matcher.ts';
 import type { SelectedMailbox } from './selected.ts';
 
 const PAGE_MESSAGES = Math.min(500, PAGE_ROWS);
@@ -22,7 +22,14 @@ export class SearchWalk {
   readonly #matcher: SearchMatcher;
   readonly #progress: Progress;
 
-  constructor(session: ImapConversation, mailbox: SelectedMailbox, key: SearchKey) {
+  /** Loads of the numbering what the keys name; the rest as it is walked through. */
+  static async open(session: ImapConversation, mailbox: SelectedMailbox, key: SearchKey): Promise<SearchWalk> {
+    const set = candidateSet(key);
+    if (set !== undefined) await mailbox.load(set);
+    return new SearchWalk(session, mailbox, key);
+  }
+
+  private constructor(session: ImapConversation, mailbox: SelectedMailbox, key: SearchKey) {
     this.#session = session;
     this.#mailbox = mailbox;
     this.#matcher = new SearchMatcher(key, mailbox, session.door);
@@ -32,7 +39,9 @@ export class SearchWalk {
   /** The first ones that match, at most `limit`, rising. */
   async first(limit = Number.POSITIVE_INFINITY): Promise<number[]> {
     const found: number[] = [];
-    for (const { from, to } of this.#matcher.positions) {
+    const { positions } = this.#matcher;
+    if (positions.length > 0) await this.#mailbox.loadFrom(positions[0]!.from);
+    for (const { from, to } of positions) {
       for (let at = from; at < to && found.length < limit && !this.#session.gone; at += PAGE_MESSAGES)
         for (const number of await this.#page(at, Math.min(to, at + PAGE_MESSAGES))) found.push(number);
     }
@@ -43,8 +52,11 @@ export class SearchWalk {
   async last(limit: number): Promise<number[]> {
     const found: number[] = [];
     for (const { from, to } of this.#matcher.positions.toReversed()) {
-      for (let end = to; end > from && found.length < limit && !this.#session.gone; end -= PAGE_MESSAGES)
-        for (const number of (await this.#page(Math.max(from, end - PAGE_MESSAGES), end)).reverse()) found.push(number);
+      for (let end = to; end > from && found.length < limit && !this.#session.gone; end -= PAGE_MESSAGES) {
+        const start = Math.max(from, end - PAGE_MESSAGES);
+        await this.#mailbox.loadFrom(start);
+        for (const number of (await this.#page(start, end)).reverse()) found.push(number);
+      }
     }
     return found.slice(0, limit).reverse();
   }

@@ -137,6 +137,11 @@ export class SelectedMailbox {
     else await this.view.load(this.#meant(set), this.#opener.breathe);
   }
 
+  /** Loads all from a position on. */
+  loadFrom(position: number): Promise<void> {
+    return this.view.loadFromPosition(position, this.#opener.breathe);
+  }
+
   /** As MailboxView.positions. */
   positions(set: NumberSet): PositionRange[] {
     return this.view.positions(this.#meant(set));

@@ -14,8 +14,10 @@ import type { MailboxCommand } from './commands/mailbox.ts';
 import type { RenameCommand } from './commands/rename.ts';
 import type { SearchCommand } from './commands/search.ts';
 import type { SimpleCommand } from './commands/simple.ts';
+import type { SortCommand } from './commands/sort.ts';
 import type { StatusCommand } from './commands/status.ts';
 import type { StoreCommand } from './commands/store.ts';
+import type { ThreadCommand } from './commands/thread.ts';
 
 export type ImapCommand =
   | SimpleCommand
@@ -31,6 +33,8 @@ export type ImapCommand =
   | StatusCommand
   | AppendCommand
   | SearchCommand
+  | SortCommand
+  | ThreadCommand
   | FetchCommand
   | StoreCommand
   | CopyCommand

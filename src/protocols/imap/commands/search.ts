@@ -9,11 +9,9 @@ import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
-import { candidateSet } from '../search-matcher.ts';
-import { answerOf, numbersFor, saveResults, writeAnswer } from '../search-results.ts';
+import { answerOf, numbersFor, type Results, saveResults, writeAnswer, writeNumbers } from '../search-results.ts';
 import { SearchWalk } from '../search-walk.ts';
 
-const NUMBERS_A_PIECE = 10_000;
 /** IMAP4rev2 knows no other response. RFC 9051 §6.4.4 */
 const REV2: ReturnOptions = { options: new Set(['ALL']), partial: undefined };
 
@@ -22,41 +20,48 @@ export const search: CommandDefinition<SearchCommand> = {
   usesNumbers: true,
   parse: parseSearch,
   async run(command, session) {
-    const saves = command.returns?.options.has('SAVE') ?? false;
-    try {
-      await run(command, session);
-    } catch (error) {
-      if (saves && error instanceof Failure) saveResults(session.mailbox, []);
-      throw error;
-    }
+    await saving(command, session, async () => {
+      checkCharset(command.unknownCharset);
+      const { byUid } = command;
+      const walk = await SearchWalk.open(session, session.mailbox, command.key);
+      const isRev2 = (session.enabled as ReadonlySet<string>).has('IMAP4REV2');
+      const returns = command.returns ?? (isRev2 ? REV2 : undefined);
+      if (returns !== undefined) return writeAndSave(session, walk, returns, byUid);
+      await writeNumbers(session, 'SEARCH', numbersFor(session.mailbox, await walk.first(), byUid));
+    });
     return ok('SEARCH completed');
   },
 };
 
-async function run({ key, byUid, returns, unknownCharset }: SearchCommand, session: ImapConversation): Promise<void> {
-  checkCharset(unknownCharset);
-  const { mailbox } = session;
-  await mailbox.load(candidateSet(key));
-  const walk = new SearchWalk(session, mailbox, key);
-  const isRev2 = (session.enabled as ReadonlySet<string>).has('IMAP4REV2');
-  const options = returns ?? (isRev2 ? REV2 : undefined);
-  if (options === undefined) return writeNumbers(session, 'SEARCH', numbersFor(mailbox, await walk.first(), byUid));
-  const answer = await answerOf(walk, options);
-  if (options.options.has('SAVE')) saveResults(mailbox, answer.found);
-  if (options.options.size > 1 || options.partial !== undefined || !options.options.has('SAVE'))
-    await writeAnswer(session, mailbox, answer, byUid);
-}
-
-function checkCharset(unknown: string | undefined): void {
+export function checkCharset(unknown: string | undefined): void {
   if (unknown !== undefined) throw new ImapFailure('invalid', 'Unknown character set', 'BADCHARSET (US-ASCII UTF-8)');
 }
 
-/** In pieces, since the numbers of a large mailbox are more than may wait for a peer. */
-async function writeNumbers(session: ImapConversation, name: 'SEARCH', found: readonly number[]): Promise<void> {
-  session.write(`* ${name}`);
-  for (let at = 0; at < found.length; at += NUMBERS_A_PIECE) {
-    session.write(` ${found.slice(at, at + NUMBERS_A_PIECE).join(' ')}`);
-    await session.breathe();
+/** Runs a search; one that is to save its results and fails saves that there are none. RFC 5182 §2.1 */
+export async function saving(
+  { returns }: { readonly returns: ReturnOptions | undefined },
+  session: ImapConversation,
+  run: () => Promise<void>,
+): Promise<void> {
+  try {
+    await run();
+  } catch (error) {
+    if (returns?.options.has('SAVE') === true && error instanceof Failure) saveResults(session.mailbox, []);
+    throw error;
   }
-  session.write('\r\n');
+}
+
+/** SAVE alone answers nothing. */
+export async function writeAndSave(
+  session: ImapConversation,
+  results: Results,
+  returns: ReturnOptions,
+  byUid: boolean,
+): Promise<void> {
+  const { mailbox } = session;
+  const { options, partial } = returns;
+  const answer = await answerOf(results, returns);
+  if (options.has('SAVE')) saveResults(mailbox, answer.found);
+  if (options.size > 1 || partial !== undefined || !options.has('SAVE'))
+    await writeAnswer(session, mailbox, answer, byUid);
 }

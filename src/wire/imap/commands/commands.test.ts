@@ -22,8 +22,10 @@ import { parseMailbox } from './mailbox.ts';
 import { parseRename } from './rename.ts';
 import { parseSearch } from './search.ts';
 import { parseSimple } from './simple.ts';
+import { parseSort } from './sort.ts';
 import { parseStatus } from './status.ts';
 import { parseStore } from './store.ts';
+import { parseThread } from './thread.ts';
 
 const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['NOOP', parseSimple('NOOP')],
@@ -39,6 +41,10 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['STATUS', parseStatus],
   ['SEARCH', (cursor) => parseSearch(cursor, false)],
   ['UID SEARCH', (cursor) => parseSearch(cursor, true)],
+  ['SORT', (cursor) => parseSort(cursor, false)],
+  ['UID SORT', (cursor) => parseSort(cursor, true)],
+  ['THREAD', (cursor) => parseThread(cursor, false)],
+  ['UID THREAD', (cursor) => parseThread(cursor, true)],
   ['FETCH', (cursor) => parseFetch(cursor, false)],
   ['UID FETCH', (cursor) => parseFetch(cursor, true)],
   ['STORE', (cursor) => parseStore(cursor, false)],
@@ -253,6 +259,35 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
     },
   ],
   [
+    'SORT (SUBJECT reverse DATE) UTF-8 ALL',
+    {
+      name: 'SORT',
+      byUid: false,
+      returns: undefined,
+      criteria: [
+        { key: 'SUBJECT', isReverse: false },
+        { key: 'DATE', isReverse: true },
+      ],
+      unknownCharset: undefined,
+      key: { key: 'all' },
+    },
+  ],
+  [
+    'UID SORT RETURN (COUNT) (DISPLAYFROM) "x-none" SEEN',
+    {
+      name: 'SORT',
+      byUid: true,
+      returns: { options: new Set(['COUNT']), partial: undefined },
+      criteria: [{ key: 'DISPLAYFROM', isReverse: false }],
+      unknownCharset: 'x-none',
+      key: { key: 'flag', flag: '\\Seen', isSet: true },
+    },
+  ],
+  [
+    'UID THREAD refs UTF-8 ALL',
+    { name: 'THREAD', byUid: true, algorithm: 'REFS', unknownCharset: undefined, key: { key: 'all' } },
+  ],
+  [
     'SEARCH RETURN () ALL',
     {
       name: 'SEARCH',
@@ -412,6 +447,13 @@ const wrong: readonly string[] = [
   'SEARCH RETURN (PARTIAL 1:*) ALL',
   'SEARCH RETURN (PARTIAL 1) ALL',
   'SEARCH RETURN ()',
+  'SORT () UTF-8 ALL',
+  'SORT (SUBJECT) ALL',
+  'SORT (REVERSE) UTF-8 ALL',
+  'SORT (FOO) UTF-8 ALL',
+  'SORT SUBJECT UTF-8 ALL',
+  'THREAD FOO UTF-8 ALL',
+  'THREAD REFERENCES UTF-8',
   'SEARCH OLDER 0',
   'SEARCH $,1',
   'FETCH $:4 UID',

@@ -148,6 +148,14 @@ export function parseSearch(cursor: ImapCursor, byUid: boolean): SearchCommand {
   return { name: 'SEARCH', byUid, returns, ...parseCriteria(cursor, charset) };
 }
 
+/** ` charset keys` to the end of the command, as SORT and THREAD have them. RFC 5256 §5 */
+export function parseCharsetCriteria(cursor: ImapCursor): SearchCriteria {
+  cursor.space();
+  const charset = cursor.astring();
+  cursor.space();
+  return parseCriteria(cursor, charset);
+}
+
 /** The keys, to the end of the command. */
 function parseCriteria(cursor: ImapCursor, charset: string): SearchCriteria {
   const key = new SearchParser(cursor).all();
