@@ -518,6 +518,7 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'http.submit': 'a message was accepted over HTTP',
   'imap.bug': 'a command ended with an error that is a bug',
   'imap.failure': 'a command failed for a reason of ours',
+  'mailbox.expired': 'messages of a folder went because a rule of expiry says so',
   'imap.first-folders': 'an account could not be given its first folders; it is tried again at the next login',
   'imap.login': 'a login',
   'ldap.bind': 'a bind was refused',

@@ -637,6 +637,12 @@ describe('with a server', { concurrency: false }, () => {
     assert.deepEqual(await json('mailbox check --bytes'), []);
   });
 
+  test('mailbox expire finds nothing without rules', async () => {
+    assert.equal((await cli('mailbox expire --dry-run')).stdout, 'nothing is old enough\n');
+    assert.deepEqual(await json('mailbox expire'), []);
+    await refused('mailbox expire nobody@acme.example', 1, /no mailbox here has the address/);
+  });
+
   test('remove: group, users, domain, each once', async () => {
     await refused('domain remove acme.example', 1, /acme\.example has users, lists or subdomains/);
     assert.match((await cli('group remove all@acme.example --dry-run')).stdout, /^would be removed {2}cn=all/m);

@@ -28,6 +28,7 @@ import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type HostParts, hostAdd, hostList, hostRemove } from './host.ts';
 import { type CheckParts, mailboxCheck } from './mailbox.ts';
+import { type ExpireParts, mailboxExpire } from './mailbox-expire.ts';
 import { queueHold, queueRelease } from './queue/hold.ts';
 import { type ImportingParts, queueImport } from './queue/import.ts';
 import { queueDestinations, queueList } from './queue/list.ts';
@@ -62,6 +63,7 @@ export interface AdminParts
   extends EntryParts,
     StatusParts,
     CheckParts,
+    ExpireParts,
     CertificateParts,
     AuditParts,
     SyncParts,
@@ -148,6 +150,7 @@ export function adminOperations(parts: AdminParts) {
     queueRemove(parts),
     queueImport(parts),
     mailboxCheck(parts),
+    mailboxExpire(parts),
     trace(parts),
     auditList(parts),
     certShow(parts),

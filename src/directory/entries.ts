@@ -36,6 +36,9 @@ const WITH_VALUE =
 const WITH_TOKENS =
   `SELECT ${ENTRY_COLUMNS} FROM dit WHERE id > ? AND id IN ` +
   '(SELECT entry FROM dit_index WHERE tenant = ? AND attribute = ?) ORDER BY id LIMIT +?';
+const IN_INDEX =
+  'SELECT value, entry FROM dit_index WHERE tenant = ? AND attribute = ? AND (value, entry) > (?, ?) ' +
+  'ORDER BY value, entry LIMIT +?';
 const INDEXED_VALUES =
   'SELECT DISTINCT value FROM dit_index WHERE tenant = ? AND attribute = ? ORDER BY value LIMIT +?';
 const COUNT_WITH_VALUE = 'SELECT count(*) FROM dit_index WHERE tenant = ? AND attribute = ? AND value = ?';
@@ -267,6 +270,22 @@ export function entryWithToken(reader: Reader, hash: string): Entry | undefined 
 /** At most `limit` entries that hold tokens, with ids above `after`, oldest first. */
 export function entriesWithTokens(reader: Reader, limit: number, after = 0): Entry[] {
   return reader.arrays(WITH_TOKENS, after, TENANT, TOKEN_KEY, limit).map(decodeEntry);
+}
+
+export interface IndexPlace {
+  readonly value: string;
+  readonly entry: number;
+}
+
+/**
+ * Which entries have a value of this attribute, at most `limit` behind a place: in the order of the values, so that one with several
+ * comes several times. `key` is one of indexes.ts.
+ */
+export function entriesIndexed(reader: Reader, key: string, limit: number, after?: IndexPlace): IndexPlace[] {
+  const { value, entry } = after ?? { value: '', entry: 0 };
+  return reader
+    .arrays(IN_INDEX, TENANT, key, value, entry, limit)
+    .map((row) => ({ value: row[0] as string, entry: row[1] as number }));
 }
 
 /** How many entries stand under this value in the index: values that are cut there are counted together. */

@@ -33,6 +33,7 @@ const INDEXED = new Set([
   'waypostadministrator',
   'owner',
   'waypostrenamedfrom',
+  'waypostexpire',
   'manager',
   'secretary',
   'seealso',
@@ -77,6 +78,15 @@ export function indexKeyOf(type: AttributeType, value: AttributeValue): IndexKey
   if (prepared === undefined) return undefined;
   if (type.key === 'objectclass' && !INDEXED_CLASSES.has(schema().objectClass(prepared)?.name ?? '')) return undefined;
   return [type.key, cutIndexValue(prepared)];
+}
+
+/** Of the rows of an entry for this attribute the first one's value; undefined: it has none. */
+export function firstIndexValue(attributes: Attributes, key: string): string | undefined {
+  const attribute = attributes.get(key);
+  if (attribute === undefined) return undefined;
+  return indexKeysOf(new Map([[key, attribute]]))
+    .map(([, value]) => value)
+    .sort()[0];
 }
 
 /** The row under which entries with this value are found; undefined when the attribute or this value is not indexed. */

@@ -14,6 +14,7 @@ import { normalizeDomain, tryParseAddress } from '../message/address.ts';
 import { parseFilter } from '../wire/ldap/filter-text.ts';
 import { parseAccessRules } from './access-rules.ts';
 import type { AttributeValue } from './entry.ts';
+import { EXPIRY_WORDS, parseExpiry } from './expiry-value.ts';
 import { type LdapUrl, parseLdapUrl } from './ldap-url.ts';
 import { partyOf } from './list-party.ts';
 import { secretIn, unanswerableIn } from './match.ts';
@@ -74,6 +75,7 @@ const JUDGES: ReadonlyMap<string, Judge> = new Map<string, Judge>([
   ['waypostsubmitstatus', oneOf(['active', 'suspended'])],
   ['mailaccessproxypreauth', oneOf(['yes', 'no'])],
   ...each(['mailQuota', 'mailMsgQuota', 'mailDomainDiskQuota', 'mailDomainMsgQuota'], quota),
+  ['waypostexpire', expiry],
   ...each(['mailAllowedServiceAccess', 'mailDomainAllowedServiceAccess'], serviceRules),
   ...each(
     [
@@ -133,6 +135,10 @@ function quota(value: string): string | undefined {
   return isLegal
     ? undefined
     : 'legal is a number, with K, M or G behind it, -1 (no limit) or -2 (what the domain says)';
+}
+
+function expiry(value: string): string | undefined {
+  return parseExpiry(value) === undefined ? `legal is ${EXPIRY_WORDS}` : undefined;
 }
 
 function serviceRules(value: string): string | undefined {

@@ -474,6 +474,8 @@ const MAIL_ATTRIBUTES: readonly AttributeRow[] = [
   [`${OWN}.1.136`, 'waypostProgramDomain', 'ia5'],
   // routing/options/shared.ts
   [`${OWN}.1.140`, 'waypostSharedMailbox', 'ia5'],
+  // Which messages of which folders go by themselves: see expiry-value.ts.
+  [`${OWN}.1.250`, 'waypostExpire', 'exact'],
 ];
 
 export const ATTRIBUTE_ROWS: readonly AttributeRow[] = [...STANDARD_ATTRIBUTES, ...MAIL_ATTRIBUTES];
@@ -665,7 +667,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
       'associatedDomain mailDomainCatchallAddress mailDomainAllowedServiceAccess mailDomainDiskQuota mailDomainMsgQuota ' +
       'mailDomainReportAddress mailDomainWelcomeMessage mailAccessProxyPreAuth mailAccessProxyReplay ' +
       'mailClientAttachmentQuota mailDomainMsgMaxBlocks mailQuota mailMsgQuota mailPublicFolderDefaultRights ' +
-      'waypostAdministrator waypostRecipientsPerHour',
+      'waypostAdministrator waypostExpire waypostRecipientsPerHour',
   ],
   [
     `${OWN}.2.2`,
@@ -677,7 +679,7 @@ const MAIL_CLASSES: readonly ObjectClassRow[] = [
       'mailAutoReplyTimeOut mailAutoReplyText mailAutoReplyTextInternal mailConversionTag mailDeferProcessing ' +
       'mailDeliveryFileURL mailDeliveryOption mailEquivalentAddress mailForwardingAddress mailMessageStore ' +
       'mailMsgMaxBlocks mailMsgQuota mailProgramDeliveryInfo mailQuota mailSieveRuleSource mailSMTPSubmitChannel ' +
-      'mailUserStatus waypostRecipientsPerHour waypostSharedMailbox waypostSubmitStatus',
+      'mailUserStatus waypostExpire waypostRecipientsPerHour waypostSharedMailbox waypostSubmitStatus',
   ],
   [
     `${OWN}.2.3`,

@@ -160,6 +160,17 @@ test('access rules are compiled, and those that do not parse are named', () => {
   }
 });
 
+test('rules of expiry that do not parse are named, and nothing else of them stands in a row', () => {
+  const rows = [
+    compileDomain(entry('dc=acme,dc=example,o=internet', { ...domainClasses, waypostExpire: ['Trash 1d', 'Trash'] })),
+    compileRecipient(entry('uid=ann,o=internet', { ...userClasses, waypostExpire: ['Trash 1d', 'Trash'] }), acme),
+  ];
+  for (const row of rows)
+    assert.deepEqual(row?.problems, [
+      { attribute: 'waypostExpire', value: 'Trash', reason: 'says nothing that can be done' },
+    ]);
+});
+
 test('what an account may send in an hour is compiled, and what is no such number is named', () => {
   const compiled = (value: string) => [
     compileDomain(entry('dc=acme,dc=example,o=internet', { ...domainClasses, waypostRecipientsPerHour: [value] })),

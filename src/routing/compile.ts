@@ -32,6 +32,7 @@ import { compileList } from './compile-list.ts';
 import { compileOptions } from './compile-options.ts';
 import { submissionOf } from './compile-submission.ts';
 import { formatHops, HOPS_MAX, type Hop, parseHop } from './destination.ts';
+import { expiryOf } from './expiry.ts';
 import { type Here, hostElsewhere } from './here.ts';
 import { quotaOf } from './quota.ts';
 import { replyTextOf } from './replies.ts';
@@ -60,6 +61,7 @@ export function compileDomain(entry: Entry): RouteRow | undefined {
   // Rows of their own: here only what is no name.
   domainsOf(entry, ASSOCIATED, problems);
   if (aliasOf !== undefined) return withoutAbsent({ domain, base: '', aliasOf, problems: orAbsent(problems) });
+  expiryOf(entry, problems);
   return withoutAbsent({
     domain,
     base: baseOf(entry, problems),
@@ -213,7 +215,9 @@ export function compileRecipient(stored: Entry, placement: Placement): Recipient
   };
   const options = compileOptions(entry, kind, problems);
   const unsupported = unsupportedOf(entry, unsupportedAttributes[kind], problems);
-  if (kind === 'user')
+  if (kind === 'user') {
+    // What is none of these rules is named; the others are read where they are carried out.
+    expiryOf(entry, problems);
     return withoutAbsent({
       kind,
       ...shared,
@@ -227,6 +231,7 @@ export function compileRecipient(stored: Entry, placement: Placement): Recipient
       ...submissionOf(entry, problems),
       problems: orAbsent(problems),
     });
+  }
   for (const { attribute, value } of placement.unusable ?? []) problems.push(unusableMember(attribute, value));
   const list = compileList(entry, problems);
   return withoutAbsent({

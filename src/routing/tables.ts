@@ -159,6 +159,8 @@ const ENTRY = 'SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? A
 const PLACED = 'SELECT row, base FROM alias_entry WHERE tenant = ? AND generation = ? AND dn = ?';
 const WITH_QUOTA = `SELECT domain, row FROM route INDEXED BY route_quota
   WHERE tenant = ? AND generation = ? AND domain > ? AND ${HAS_QUOTA} ORDER BY domain LIMIT +?`;
+const AT_BASE = `SELECT path, row FROM alias_entry INDEXED BY alias_entry_base
+  WHERE tenant = ? AND generation = ? AND base = ? AND path > ? ORDER BY path LIMIT +?`;
 const WITH_URLS = `SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND ${HAS_URLS} LIMIT +?`;
 const ALIAS_DN = 'SELECT dn FROM alias WHERE tenant = ? AND generation = ? AND address = ?';
 
@@ -208,6 +210,18 @@ function aliasRowOf(found: Row | undefined): AliasRow | null {
 
 export function readRecipient(reader: Reader, generation: number, dn: string): RecipientRow | null {
   return parsedRow(reader.get(ENTRY, TENANT, generation, dn));
+}
+
+/** Those of which this is the deepest base, behind a path: a page, each with the place to go on from. */
+export function readRecipientsAtBase(
+  reader: Reader,
+  generation: number,
+  base: string,
+  { after, limit }: { readonly after: string; readonly limit: number },
+): readonly { readonly path: string; readonly row: RecipientRow }[] {
+  return reader
+    .arrays(AT_BASE, TENANT, generation, base, after, limit)
+    .map(([path, row]) => ({ path: path as string, row: JSON.parse(row as string) as RecipientRow }));
 }
 
 /** The deepest base at or above the entry, by its row; null where it has none. */

@@ -42,6 +42,7 @@ import { routingUnit } from '../routing/tables.ts';
 import { closeAllSegments, closeSegment, closeSegmentsOf, collect, openSegment } from '../store/collect.ts';
 import { copy, move } from '../store/copy.ts';
 import { append } from '../store/deliver.ts';
+import { expire } from '../store/expire.ts';
 import { expunge } from '../store/expunge.ts';
 import { makeFirstFolders } from '../store/first-folders.ts';
 import { storeFlags } from '../store/flags-change.ts';
@@ -115,6 +116,7 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     makeFirstFolders,
     storeFlags,
     expunge,
+    expire,
     copy,
     move,
     probe,

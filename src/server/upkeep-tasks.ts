@@ -3,6 +3,7 @@
 import type { UpkeepTask } from '../base/upkeep.ts';
 import type { Blobs } from '../store/blobs.ts';
 import { SegmentFigures } from '../store/segment-figures.ts';
+import { expiryTask } from './expiry-task.ts';
 import type { ThreadParts } from './threads/parts.ts';
 import { rewriteSegments } from './upkeep-space.ts';
 
@@ -18,4 +19,5 @@ export const upkeepTasks: readonly ((parts: UpkeepParts) => UpkeepTask)[] = [
   rewriteSegments,
   ({ database, counters }) =>
     new SegmentFigures(database.reader, (state, difference) => counters.add('segment-bytes', state, difference)),
+  expiryTask,
 ];

@@ -18,7 +18,8 @@ export interface ExpungeArguments extends MailboxKey {
   readonly deletedOnly: boolean;
 }
 
-interface Victim {
+/** A message that leaves a mailbox. */
+export interface Victim {
   readonly uid: Uid;
   readonly message: MessageId;
   readonly flags: number;
@@ -31,7 +32,17 @@ export const expunge = operation('store.expunge', async (tx, args: ExpungeArgume
   const found = await tx.get('SELECT 1 AS found FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
   if (found === undefined) throw new Failure('not-found', 'The mailbox is gone');
   const victims = await findVictims(tx, args);
-  if (victims.length === 0) return { expunged: 0, more: false };
+  await removeMessages(tx, { owner, mailbox }, victims);
+  return { expunged: victims.length, more: victims.length >= STORE_SLICE_MESSAGES };
+});
+
+/** These messages of one mailbox go, with a trace, and its counters follow. The mailbox is there. */
+export async function removeMessages(
+  tx: Transaction,
+  { owner, mailbox }: MailboxKey,
+  victims: readonly Victim[],
+): Promise<void> {
+  if (victims.length === 0) return;
   const modseq = await nextModseq(tx);
   let bytes = 0;
   let unseen = 0;
@@ -58,8 +69,7 @@ export const expunge = operation('store.expunge', async (tx, args: ExpungeArgume
     mailbox,
   );
   tx.afterCommit({ kind: 'mailbox', account: owner, mailbox, modseq });
-  return { expunged: victims.length, more: victims.length >= STORE_SLICE_MESSAGES };
-});
+}
 
 async function findVictims(tx: Transaction, args: ExpungeArguments): Promise<Victim[]> {
   const condition = args.deletedOnly ? `AND flags & ${DELETED} <> 0` : '';

@@ -1,8 +1,8 @@
-// waypost mailbox check
+// waypost mailbox check, expire
 
 import { Command } from 'commander';
 import { EXIT } from '../../base/exit.ts';
-import { type CommandContext, type CommonOptions, common } from '../command.ts';
+import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../command.ts';
 import { columns } from '../output.ts';
 
 interface CheckOptions extends CommonOptions {
@@ -25,6 +25,24 @@ export function mailboxCommand(context: CommandContext): Command {
         ),
       );
       if (problems.length > 0) context.exit(EXIT.no);
+    });
+  common(mailbox.command('expire'))
+    .description('take away what the rules of expiry say, as the server does each hour')
+    .argument('[address]', 'of this account only')
+    .option('--dry-run', 'say what would go, and take nothing away')
+    .option('--json', 'print JSON')
+    .action(async (address: string | undefined, options: DryRunOptions) => {
+      const { dryRun } = options;
+      const { expired, others } = await context.client(options).call('mailbox.expire', { address, dryRun });
+      context.printer(options).print(expired, () => {
+        const rows = expired.map(({ account, mailbox: folder, messages, bytes }) => [account, folder, messages, bytes]);
+        const list = columns(
+          ['ACCOUNT', 'MAILBOX', 'MESSAGES', 'BYTES'],
+          rows.map((row) => row.map(String)),
+          'nothing is old enough',
+        );
+        return others === 0 ? list : `${list}\nand ${others} more folders`;
+      });
     });
   return mailbox;
 }

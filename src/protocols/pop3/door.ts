@@ -25,6 +25,8 @@ export interface Pop3Door {
    * it; undefined while another session has it.
    */
   readonly lockMaildrop: (account: AccountId, connection: number) => Promise<(() => Promise<void>) | undefined>;
+  /** No rule takes mail away by its age, anybody's. */
+  readonly keepsAll: () => boolean;
   /** One more status line, for the metrics. */
   readonly countReply: (listener: string, status: 'ok' | 'err') => void;
 }

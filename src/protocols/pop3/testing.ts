@@ -35,6 +35,7 @@ export async function openTestPop3(options: { limits?: Partial<Limits>; isPrivat
   const door: Pop3Door = {
     ...{ hostname, tls, log, reader, writer, blobs, logins },
     limits: { ...limits, ...options.limits },
+    keepsAll: () => true,
     async lockMaildrop(account) {
       if (locked.has(account)) return undefined;
       locked.add(account);

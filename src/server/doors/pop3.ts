@@ -3,6 +3,7 @@
 import type { Logins } from '../../auth/logins.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { Pop3Door } from '../../protocols/pop3/door.ts';
+import { isAnyExpiry } from '../../routing/expiry.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { MaildropClient } from '../../store/maildrop-locks.ts';
 import type { ThreadParts } from '../threads/parts.ts';
@@ -25,6 +26,7 @@ export function pop3Door(parts: Pop3DoorParts): Pop3Door {
     blobs: parts.blobs,
     logins: parts.logins,
     lockMaildrop: (account, connection) => parts.maildrops.lock(account, connection),
+    keepsAll: () => !isAnyExpiry(parts.database.reader),
     countReply: (listener, status) => parts.counters.add('pop3', `${listener} ${status}`),
   };
 }
