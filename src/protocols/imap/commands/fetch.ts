@@ -2,7 +2,7 @@
 //
 // In      the command, the session's numbering
 // Out     FETCH responses; NO with EXPUNGEISSUED when a numbered message is gone (RFC 2180 §4.1.2)
-// Limits  PAGE_MESSAGES rows a page, fewer when \Seen is set by it; BATCH_BYTES read ahead of the output
+// Limits  PAGE_MESSAGES rows a page, fewer when \Seen is set by it; two batches of BATCH_BYTES read ahead of the output
 // Never   holds a snapshot across a yield: a message expunged meanwhile is left out
 // RFC 3501 §6.4.5, §7.4.2
 
@@ -19,8 +19,14 @@ import {
   type MessageFlags,
   messagesBetween,
   summariesBetween,
+  wholesBetween,
 } from '../../../store/messages.ts';
-import { type FetchAttribute, type FetchCommand, parseFetch } from '../../../wire/imap/commands/fetch.ts';
+import {
+  type FetchAttribute,
+  type FetchCommand,
+  type FetchContent,
+  parseFetch,
+} from '../../../wire/imap/commands/fetch.ts';
 import { emailObjectId } from '../../../wire/imap/object-id.ts';
 import { encodeBody, encodeBodyStructure } from '../../../wire/imap/responses/body-structure.ts';
 import { encodeStoredEnvelope } from '../../../wire/imap/responses/envelope.ts';
@@ -66,10 +72,25 @@ function meantPositions({ messages, partial }: FetchCommand, mailbox: SelectedMa
 /** What is known of a message that is about to be answered. */
 type Row = MessageFlags & Partial<MailboxMessage>;
 
-function needsOf({ sections, attributes }: FetchCommand): 'flags' | 'summary' | 'row' {
-  if (sections.length > 0 || attributes.has('BODY') || attributes.has('BODYSTRUCTURE')) return 'row';
-  if (attributes.has('EMAILID')) return 'row';
+/** How much of each message's row is read. */
+type Needs = 'flags' | 'summary' | 'whole' | 'row';
+
+function needsOf({ sections, attributes }: FetchCommand): Needs {
+  if (attributes.has('BODY') || attributes.has('BODYSTRUCTURE') || !sections.every(isWhole)) return 'row';
+  if (sections.length > 0 || attributes.has('EMAILID')) return attributes.has('ENVELOPE') ? 'row' : 'whole';
   return [...attributes].every((one) => one === 'UID' || one === 'FLAGS') ? 'flags' : 'summary';
+}
+
+/** BODY[]: nothing of the structure is asked for. */
+function isWhole(item: FetchContent): boolean {
+  return 'section' in item && item.section.part.length === 0 && item.section.text === undefined;
+}
+
+/** Messages of a page whose bytes are on their way. */
+interface Batch {
+  readonly rows: readonly Row[];
+  readonly fetched: readonly (readonly FetchedContent[])[];
+  readonly read: Promise<unknown>;
 }
 
 class Fetcher {
@@ -78,8 +99,7 @@ class Fetcher {
   readonly #session: ImapConversation;
   readonly #mailbox: SelectedMailbox;
   readonly #setsSeen: boolean;
-  /** How much of each message is read. */
-  readonly #needs: 'flags' | 'summary' | 'row';
+  readonly #needs: Needs;
   #missing = 0;
   #unreadable: Failure | undefined;
 
@@ -99,8 +119,15 @@ class Fetcher {
     const becameSeen = this.#setsSeen ? await this.#markSeen(range) : undefined;
     const rows = this.#read(range, to - from);
     this.#missing += to - from - rows.length;
-    for (let at = 0; at < rows.length && !this.#session.gone; at += BATCH_MESSAGES)
-      await this.#batch(rows.slice(at, at + BATCH_MESSAGES), becameSeen);
+    let next = this.#ahead(rows, 0);
+    for (let at = 0; at < rows.length && !this.#session.gone; at += BATCH_MESSAGES) {
+      const batch = next;
+      await batch.read;
+      // While these go out the bytes of those behind them are read.
+      next = this.#ahead(rows, at + BATCH_MESSAGES);
+      await this.#respondAll(batch, becameSeen);
+    }
+    await next.read;
   }
 
   #read(range: UidRange, limit: number): Row[] {
@@ -111,6 +138,8 @@ class Fetcher {
         return flagsBetween(reader, access, range);
       case 'summary':
         return summariesBetween(reader, access, range, limit);
+      case 'whole':
+        return wholesBetween(reader, access, range, limit);
       case 'row':
         return messagesBetween(reader, access, range, limit);
       default:
@@ -137,13 +166,18 @@ class Fetcher {
     return new Set(unseen);
   }
 
-  async #batch(rows: readonly Row[], becameSeen: ReadonlySet<Uid> | undefined): Promise<void> {
+  #ahead(page: readonly Row[], from: number): Batch {
+    const rows = page.slice(from, from + BATCH_MESSAGES);
     const budget: Budget = { leftBytes: BATCH_BYTES };
     const fetched = rows.map((row) => this.#sections(row as MailboxMessage));
     // A message that cannot be read says so again when it is its turn.
-    await Promise.all(fetched.flat().map((section) => section.readAhead(budget))).catch((error) => {
+    const read = Promise.all(fetched.flat().map((section) => section.readAhead(budget))).catch((error) => {
       if (!(error instanceof Failure)) throw error;
     });
+    return { rows, fetched, read };
+  }
+
+  async #respondAll({ rows, fetched }: Batch, becameSeen: ReadonlySet<Uid> | undefined): Promise<void> {
     for (const [index, row] of rows.entries()) {
       await this.#respond(row, fetched[index]!, becameSeen?.has(row.uid) ?? false);
       const turn = this.#session.breathe();
