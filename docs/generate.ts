@@ -521,6 +521,11 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'mailbox.expired': 'messages of a folder went because a rule of expiry says so',
   'imap.first-folders': 'an account could not be given its first folders; it is tried again at the next login',
   'imap.login': 'a login',
+  'index.message':
+    'a message could not be put into the index of its account; it is tried again, and until then searches read it',
+  'index.note': 'it could not be written down that an account searches; the next search does it',
+  'index.read': 'an index could not be read: the search read the messages',
+  'index.rebuild': 'the index of an account is made anew: it was damaged',
   'ldap.bind': 'a bind was refused',
   'ldap.local': 'the Unix socket of LDAP could not be bound: nothing else is missing',
   'ldap.bug': 'an operation ended with an error that is a bug',

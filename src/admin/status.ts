@@ -7,6 +7,7 @@ import { FORMAT } from '../database/format.ts';
 import type { Reader } from '../database/operation.ts';
 import type { ProviderStatus } from '../provisioning/replica/replica.ts';
 import { readState } from '../routing/generation.ts';
+import { type IndexFigures, indexFigures } from '../store/search-index/searched.ts';
 import { queueFigures } from '../transfer/queue.ts';
 import { type WaitingCounts, waitingCounts } from '../zones/outbox.ts';
 import type { ZoneSite } from '../zones/settings.ts';
@@ -41,6 +42,8 @@ export interface ServerStatus {
   readonly scram: ScramStatus;
   /** Records at the name servers of others: domains that wait, seconds of the oldest, domains in conflict. */
   readonly publishing: WaitingCounts;
+  /** Of mail that is searched: accounts with an index, and how far these are. */
+  readonly index: IndexFigures;
   /** The server that this one follows; null: the directory is its own. */
   readonly provider: ProviderStatus | null;
   readonly followers: readonly FollowerStatus[];
@@ -73,6 +76,7 @@ export const status = (parts: StatusParts) =>
       queued: queueFigures(reader).rows,
       scram: scramStatus(reader, scram),
       publishing: waitingCounts(reader, Date.now()),
+      index: indexFigures(reader, Date.now()),
       provider: provider ?? null,
       followers,
       problems: [...providerProblems(provider), ...statusProblems(reader, zoneSite)],

@@ -6,6 +6,7 @@ import { Counter, Gauge, Registry } from '@prometheus-io/client';
 import { walBytes } from '../database/writer-thread.ts';
 import { readState } from '../routing/generation.ts';
 import { readCheck } from '../routing/table-checks.ts';
+import { indexFigures } from '../store/search-index/searched.ts';
 import { queueFigures } from '../transfer/queue.ts';
 import { waitingCounts } from '../zones/outbox.ts';
 import { type Counts, LOOP_DELAY } from './counters.ts';
@@ -37,6 +38,11 @@ const threadCounters: Readonly<Record<string, readonly [name: string, help: stri
   source: ['waypost_source_questions_total', 'Searches at sources for who was asked for', 'source'],
   'segment-copied': ['waypost_segment_copied_bytes_total', 'Octets of messages that were moved to another segment'],
   'segment-freed': ['waypost_segment_freed_bytes_total', 'Octets of segment files that were removed'],
+  index: [
+    'waypost_index_changes_total',
+    'Messages put into indexes of texts and taken out, and indexes made anew',
+    'what',
+  ],
   delivery: ['waypost_delivery_attempts_total', 'Delivery attempts by channel and result', 'channel', 'result'],
 };
 
@@ -97,6 +103,10 @@ export class Metrics {
       publishing.oldest,
     );
     gauge('waypost_dns_conflicts', 'Domains in whose place somebody else has written records', publishing.conflicts);
+    const index = indexFigures(reader, Date.now());
+    gauge('waypost_index_accounts', 'Accounts that search their mail, and have an index of it', index.accounts);
+    gauge('waypost_index_behind_messages', 'Messages of these that are not in the index yet', index.messagesBehind);
+    gauge('waypost_index_oldest_seconds', 'For how long the oldest of them waits, 0: none does', index.oldestMs / 1000);
     gauge('waypost_directory_revision', 'Committed directory revision', reader.revision());
     gauge('waypost_routing_revision', 'Last directory revision that moved a row of the routing tables', state.revision);
     gauge('waypost_routing_generation', 'Generation of the routing tables', state.generation);

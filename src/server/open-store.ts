@@ -18,6 +18,7 @@ import { followPublished } from '../directory/once-a-revision.ts';
 import { useSiteSchema } from '../directory/site-schema.ts';
 import { useSuffix } from '../directory/suffix.ts';
 import { highestId } from '../store/collect.ts';
+import { highestIndexedId } from '../store/search-index/searched.ts';
 import { hasSegments, settleSegmentFiles } from '../store/segment-files.ts';
 import type { Configuration } from './configuration.ts';
 import { makeDataDirectory } from './data-directory.ts';
@@ -47,7 +48,7 @@ export async function openStore(
   bringToFormat(data, { log, synchronous, mayBegin: () => refuseWhereMailIs(data, holdsMail) });
   const shared = new SharedState();
   const { reader, close } = openReader(databasePath(data));
-  new Ids(shared.ids, 0, systemClock.now).startAbove(highestId(reader));
+  new Ids(shared.ids, 0, systemClock.now).startAbove(Math.max(highestId(reader), highestIndexedId(reader)));
   shared.publish({ revision: reader.revision(), routingRevision: reader.routingRevision() });
   const leaveSuffix = useStoredSuffix(reader, suffixes[0]!);
   const leaveSchema = useSiteSchema(reader, () => shared.revision());

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 export const databasePath = (data: string): string => join(data, 'store.db');
 export const lockPath = (data: string): string => join(data, 'lock');
 export const segmentsPath = (data: string): string => join(data, 'segments');
+/** Can be made anew from the store; in no backup. */
+export const searchIndexPath = (data: string): string => join(data, 'index');
 export const auditPath = (data: string): string => join(data, 'audit');
 export const runPath = (data: string): string => join(data, 'run');
 export const tlsPath = (data: string): string => join(data, 'tls');

@@ -56,6 +56,7 @@ import {
 } from '../store/mailboxes.ts';
 import { assignQuotaRoot } from '../store/quota.ts';
 import { endReparse, storeReparsed } from '../store/reparse.ts';
+import { searchIndexOperations } from '../store/search-index/searched.ts';
 import { countSegments, endRewrite, endSegments, leavePlain, moveMessages } from '../store/space.ts';
 import { storeUnit } from '../store/tables.ts';
 import { keepUsedChannel } from '../transfer/channel-guard.ts';
@@ -109,6 +110,7 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     assignQuotaRoot,
     createMailbox,
     deleteMailbox,
+    ...searchIndexOperations,
     renameMailbox,
     subscribe,
     unsubscribe,

@@ -4,6 +4,7 @@ import type { UpkeepTask } from '../base/upkeep.ts';
 import type { Blobs } from '../store/blobs.ts';
 import { SegmentFigures } from '../store/segment-figures.ts';
 import { expiryTask } from './expiry-task.ts';
+import { indexTask } from './index-task.ts';
 import type { ThreadParts } from './threads/parts.ts';
 import { rewriteSegments } from './upkeep-space.ts';
 
@@ -17,6 +18,7 @@ export interface UpkeepParts extends ThreadParts {
 
 export const upkeepTasks: readonly ((parts: UpkeepParts) => UpkeepTask)[] = [
   rewriteSegments,
+  indexTask,
   ({ database, counters }) =>
     new SegmentFigures(database.reader, (state, difference) => counters.add('segment-bytes', state, difference)),
   expiryTask,

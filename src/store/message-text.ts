@@ -44,22 +44,24 @@ export interface WholeText {
   readonly body: string;
 }
 
+interface Needles {
+  readonly body: ReadonlySet<string>;
+  readonly text: ReadonlySet<string>;
+}
+
+export const NO_NEEDLES: Needles = { body: new Set(), text: new Set() };
+
 export class MessageText {
   readonly #row: MessageRow;
   readonly #blobs: Blobs;
-  readonly #needles: { readonly body: ReadonlySet<string>; readonly text: ReadonlySet<string> };
+  readonly #needles: Needles;
   readonly #breathe: () => Promise<void> | undefined;
   readonly #structure: Part;
   #header: Header | undefined;
   #found: Found | undefined;
   #isGone = false;
 
-  constructor(
-    row: MessageRow,
-    blobs: Blobs,
-    needles: { readonly body: ReadonlySet<string>; readonly text: ReadonlySet<string> },
-    breathe: () => Promise<void> | undefined,
-  ) {
+  constructor(row: MessageRow, blobs: Blobs, needles: Needles, breathe: () => Promise<void> | undefined) {
     this.#row = row;
     this.#blobs = blobs;
     this.#needles = needles;
@@ -107,12 +109,17 @@ export class MessageText {
     }
   }
 
+  /** There is more of it than a search is sure to read: it has no whole text. */
+  get isTooLong(): boolean {
+    return textBytes(this.#structure) > PART_BYTES;
+  }
+
   /**
    * All that any key can find a text in, folded as the keys' texts are: whatever is part of a value, a header or a body is
-   * part of this. Undefined where there is more than a search reads, and of a message whose bytes are gone.
+   * part of this. Undefined of a message whose bytes are gone.
    */
   async whole(): Promise<WholeText | undefined> {
-    if (textBytes(this.#structure) > PART_BYTES) return undefined;
+    if (this.isTooLong) throw new Error('the text is too long');
     const own = await this.#readHeader();
     let header = fold(partHeaderText(this.#structure, own));
     for (const field of own.fields) {

@@ -99,8 +99,9 @@ export function flagsBetween(reader: Reader, access: MailboxAccess, range: UidRa
     .map(messageFlags);
 }
 
-const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, ${blobColumns('m.')},
+const COPY_COLUMNS = `${blobColumns('m.')},
   m.received, m.trace_bytes, m.header, m.structure, m.parser, m.bare_lf`;
+const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, ${COPY_COLUMNS}`;
 
 function mailboxMessage(row: readonly Value[]): MailboxMessage {
   return {
@@ -154,6 +155,46 @@ export function messagesBetween(
       limit,
     )
     .map(mailboxMessage);
+}
+
+/** The messages of these UIDs that are there, ascending. */
+export function messagesAt(reader: Reader, access: MailboxAccess, uids: readonly Uid[]): MailboxMessage[] {
+  checkOwnFlags(access);
+  return reader
+    .arrays(
+      `SELECT ${MESSAGE_COLUMNS} FROM json_each(?) j
+       CROSS JOIN mailbox_message r ON r.account = ? AND r.mailbox = ? AND r.uid = j.value
+       JOIN message m ON m.id = r.message ORDER BY r.uid`,
+      JSON.stringify(uids),
+      access.owner,
+      access.mailbox,
+    )
+    .map(mailboxMessage);
+}
+
+/** Which message stands at each UID of a range, ascending, at most `limit`: nothing of the messages is read. */
+export function messageIdsBetween(
+  reader: Reader,
+  { owner, mailbox }: MailboxKey,
+  range: UidRange,
+  limit: number,
+): { readonly uid: Uid; readonly message: MessageId }[] {
+  return reader
+    .arrays(
+      `SELECT uid, message FROM mailbox_message
+       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT +?`,
+      owner,
+      mailbox,
+      ...range,
+      limit,
+    )
+    .map(([uid, message]) => ({ uid: idOf(uid), message: idOf(message) }));
+}
+
+/** Copies by their ids, in this order, of those that are there. */
+export function messagesById(reader: Reader, ids: readonly MessageId[]): MessageRow[] {
+  const sql = `SELECT ${COPY_COLUMNS} FROM json_each(?) j CROSS JOIN message m ON m.id = j.value`;
+  return reader.arrays(sql, JSON.stringify(ids)).map((row) => messageRow(row, 0));
 }
 
 /** As messagesBetween, without what only bytes and structure need: a third of the cost of a row. */

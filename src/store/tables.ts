@@ -15,6 +15,7 @@
 //   counter          `parser`: the version at least which all messages had when they were last looked at (reparse.ts);
 //                    `vanished`: below this modseq traces of expunged messages have been dropped (collect.ts)
 //   doomed_mailbox   deleted, its rows not yet removed: no session reads them any more
+//   searched         accounts that have searched the bytes of their mail: they have an index (search-index/)
 //   vanished         what was expunged, for sessions and clients that were looking elsewhere
 //
 // Flags of who reads a mailbox of another's will be a table `reader_status (owner, mailbox, reader, uid, flags, keywords,
@@ -216,6 +217,19 @@ export const storeUnit: Unit = {
       ],
     },
     { version: 8, statements: [], run: freeForeignNames },
+    {
+      version: 9,
+      // See search-index/searched.ts.
+      statements: [
+        `CREATE TABLE searched (
+          account INTEGER PRIMARY KEY,
+          at INTEGER NOT NULL,
+          damaged INTEGER NOT NULL,
+          behind INTEGER NOT NULL,
+          since INTEGER
+        )`,
+      ],
+    },
   ],
 };
 

@@ -10,6 +10,7 @@ import type { ConnectionRecord } from '../../net/connection.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Intakes } from '../../store/intake.ts';
+import type { SearchIndex } from '../../store/search-index/search-index.ts';
 import type { WatchAccount } from '../../store/watchers.ts';
 import type { Views } from './views.ts';
 
@@ -26,6 +27,7 @@ export interface ImapDoor {
   readonly writer: Writer;
   readonly views: Views;
   readonly blobs: Blobs;
+  readonly searchIndex: SearchIndex;
   readonly intakes: Intakes;
   readonly logins: Pick<Logins, 'mechanisms' | 'login' | 'sasl'>;
   /** Calls `changed` after commits that touch this account, those of this session too; gives the way to end that. */

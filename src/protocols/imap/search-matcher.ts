@@ -6,13 +6,14 @@
 // RFC 3501 §6.4.4
 
 import { DAY_MS, SECOND_MS } from '../../base/duration.ts';
-import type { Uid } from '../../base/ids.ts';
+import type { MessageId, Uid } from '../../base/ids.ts';
 import { dayNumber, parseMailDate } from '../../message/date.ts';
 import { decodeHeader } from '../../message/header-values.ts';
 import { fold } from '../../message/unicode-casemap.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import { MessageText } from '../../store/message-text.ts';
 import type { MailboxMessage, MessageFlags, MessageSummary } from '../../store/messages.ts';
+import type { IndexAnswers } from '../../store/search-index/search-index.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
 import { emailObjectId } from '../../wire/imap/object-id.ts';
 import type { NumberRange, NumberSet } from '../../wire/imap/values.ts';
@@ -24,9 +25,12 @@ import type { SelectedMailbox } from './selected.ts';
 /** What must be read of each message before the keys can be looked at. */
 export type SearchNeeds = 'numbers' | 'flags' | 'summary' | 'row';
 
+/** What is not read yet leaves the keys that need it undecided. */
 export interface SearchCandidate {
   readonly number: number;
   readonly uid: Uid;
+  /** For the index. */
+  readonly message?: MessageId;
   readonly flags?: MessageFlags;
   readonly summary?: MessageSummary;
   readonly row?: MailboxMessage;
@@ -50,6 +54,9 @@ export class SearchMatcher {
   readonly #ranges = new Map<NumberSet, readonly NumberRange[]>();
   /** Folded texts of all BODY and of all TEXT keys. */
   readonly #needles: { readonly body: Set<string>; readonly text: Set<string> } = { body: new Set(), text: new Set() };
+  /** Folded texts of the keys that depend on bytes. */
+  readonly #texts = new Map<SearchKey, string>();
+  #index: IndexAnswers | undefined;
 
   constructor(key: SearchKey, mailbox: SelectedMailbox, { blobs, clock }: Pick<ImapDoor, 'blobs' | 'clock'>) {
     this.#key = key;
@@ -74,9 +81,12 @@ export class SearchMatcher {
         return 'flags';
       case 'body':
       case 'text':
-        this.#needles[key.key].add(fold(key.text));
+        this.#texts.set(key, fold(key.text));
+        this.#needles[key.key].add(this.#texts.get(key)!);
         return 'row';
       case 'header':
+        this.#texts.set(key, fold(key.text));
+        return 'row';
       case 'email-id':
         return 'row';
       case 'not':
@@ -107,7 +117,17 @@ export class SearchMatcher {
     return this.#mailbox.count === 0 ? [] : [{ from: 0, to: this.#mailbox.count }];
   }
 
-  /** Undefined when it depends on the message's bytes. */
+  /** What bytes are searched for. */
+  get texts(): ReadonlySet<string> {
+    return new Set(this.#texts.values());
+  }
+
+  /** Answers for all candidates that have a `message`, which are looked up a page at a time. */
+  useIndex(answers: IndexAnswers): void {
+    this.#index = answers;
+  }
+
+  /** Undefined when it depends on the message's bytes, or on what was not read of its row. */
   quickly(candidate: SearchCandidate): boolean | undefined {
     return this.#quickly(this.#key, candidate);
   }
@@ -122,37 +142,44 @@ export class SearchMatcher {
           key.numbers.unit === 'sequence' ? candidate.number : candidate.uid,
         );
       case 'flag': {
-        const isSet =
-          key.flag === '\\Recent'
-            ? this.#mailbox.isRecent(candidate.uid)
-            : (candidate.flags!.flags & flagBits[key.flag]) !== 0;
-        return isSet === key.isSet;
+        if (key.flag === '\\Recent') return this.#mailbox.isRecent(candidate.uid) === key.isSet;
+        if (candidate.flags === undefined) return undefined;
+        return ((candidate.flags.flags & flagBits[key.flag]) !== 0) === key.isSet;
       }
       case 'keyword': {
+        if (candidate.flags === undefined) return undefined;
         const wanted = key.keyword.toLowerCase();
-        return candidate.flags!.keywords.some((keyword) => keyword.toLowerCase() === wanted) === key.isSet;
+        return candidate.flags.keywords.some((keyword) => keyword.toLowerCase() === wanted) === key.isSet;
       }
       case 'size': {
-        const { size } = candidate.summary!;
+        if (candidate.summary === undefined) return undefined;
+        const { size } = candidate.summary;
         return key.relation === 'larger' ? size > key.sizeBytes : size < key.sizeBytes;
       }
       case 'within': {
-        const second = Math.floor(candidate.summary!.internalDate / SECOND_MS);
+        if (candidate.summary === undefined) return undefined;
+        const second = Math.floor(candidate.summary.internalDate / SECOND_MS);
         const wanted = this.#now - key.seconds;
         return key.relation === 'older' ? second <= wanted : second >= wanted;
       }
       case 'internal-date':
-        return isInRelation(Math.floor(candidate.summary!.internalDate / DAY_MS), key.relation, key.day);
+        if (candidate.summary === undefined) return undefined;
+        return isInRelation(Math.floor(candidate.summary.internalDate / DAY_MS), key.relation, key.day);
       case 'saved-date':
-        return isInRelation(Math.floor(candidate.summary!.saved / DAY_MS), key.relation, key.day);
+        if (candidate.summary === undefined) return undefined;
+        return isInRelation(Math.floor(candidate.summary.saved / DAY_MS), key.relation, key.day);
       case 'email-id':
-        return emailObjectId(candidate.row!.blob.hash) === key.id;
+        return candidate.row && emailObjectId(candidate.row.blob.hash) === key.id;
       case 'sent-date':
-        return isInRelation(sentDay(candidate.summary!), key.relation, key.day);
+        if (candidate.summary === undefined) return undefined;
+        return isInRelation(sentDay(candidate.summary), key.relation, key.day);
       case 'header':
       case 'body':
       case 'text':
-        return undefined;
+        // Of a text the index can only say that it is nowhere.
+        return candidate.message !== undefined && this.#index?.lacks(candidate.message, this.#texts.get(key)!)
+          ? false
+          : undefined;
       case 'not': {
         const verdict = this.#quickly(key.of, candidate);
         return verdict === undefined ? undefined : !verdict;
@@ -190,9 +217,9 @@ export class SearchMatcher {
       case 'header':
         return text.hasHeader(key.field, key.text);
       case 'body':
-        return text.bodyHas(fold(key.text));
+        return text.bodyHas(this.#texts.get(key)!);
       case 'text':
-        return text.messageHas(fold(key.text));
+        return text.messageHas(this.#texts.get(key)!);
       case 'not':
         return !(await this.#matches(key.of, candidate, text));
       case 'or':

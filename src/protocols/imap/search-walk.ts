@@ -1,11 +1,20 @@
-// Which messages of a mailbox match: what the numbering and the rows can say first, bytes only for what is still open.
+// Which messages of a mailbox match: what the numbering, the index and the rows can say first, bytes only for what is still open.
 //
 // In      keys, a mailbox that a session has open, how many results are wanted and from which end
 // Out     sequence numbers
 // Limits  PAGE_MESSAGES rows a page, BATCH_MESSAGES whose bytes are read at once; others have their turn between
 // RFC 3501 §6.4.4, RFC 9394 §3.1
 
-import { flagsBetween, messagesBetween, PAGE_ROWS, summariesBetween } from '../../store/messages.ts';
+import type { Uid } from '../../base/ids.ts';
+import {
+  flagsBetween,
+  messageIdsBetween,
+  messagesAt,
+  messagesBetween,
+  PAGE_ROWS,
+  summariesBetween,
+} from '../../store/messages.ts';
+import type { IndexAnswers } from '../../store/search-index/search-index.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
 import type { ImapConversation } from './conversation.ts';
 import { countPositions } from './mailbox-view.ts';
@@ -21,6 +30,9 @@ export class SearchWalk {
   readonly #mailbox: SelectedMailbox;
   readonly #matcher: SearchMatcher;
   readonly #progress: Progress;
+  /** Undefined: what can be said of bytes stands in the bytes. */
+  #index: IndexAnswers | undefined;
+  #isAsked = false;
 
   /** Loads of the numbering what the keys name; the rest as it is walked through. */
   static async open(session: ImapConversation, mailbox: SelectedMailbox, key: SearchKey): Promise<SearchWalk> {
@@ -36,8 +48,19 @@ export class SearchWalk {
     this.#progress = new Progress(session, countPositions(this.#matcher.positions));
   }
 
+  /** The index, for a search of bytes. */
+  async #ask(): Promise<void> {
+    const { texts, positions } = this.#matcher;
+    if (this.#isAsked || texts.size === 0 || positions.length === 0) return;
+    this.#isAsked = true;
+    const { owner } = this.#mailbox.access;
+    this.#index = await this.#session.door.searchIndex.ask(owner, texts, () => this.#session.breathe());
+    if (this.#index !== undefined) this.#matcher.useIndex(this.#index);
+  }
+
   /** The first ones that match, at most `limit`, rising. */
   async first(limit = Number.POSITIVE_INFINITY): Promise<number[]> {
+    await this.#ask();
     const found: number[] = [];
     const { positions } = this.#matcher;
     if (positions.length > 0) await this.#mailbox.loadFrom(positions[0]!.from);
@@ -50,6 +73,7 @@ export class SearchWalk {
 
   /** The last ones that match, at most `limit`, rising: what is before them is not looked at. */
   async last(limit: number): Promise<number[]> {
+    await this.#ask();
     const found: number[] = [];
     for (const { from, to } of this.#matcher.positions.toReversed()) {
       for (let end = to; end > from && found.length < limit && !this.#session.gone; end -= PAGE_MESSAGES) {
@@ -101,6 +125,7 @@ export class SearchWalk {
           summary,
         }));
       case 'row':
+        if (this.#index !== undefined) return this.#indexed(this.#index, from, to);
         return messagesBetween(reader, access, range, to - from).map((row) => ({
           ...this.#named(row),
           flags: row,
@@ -110,6 +135,26 @@ export class SearchWalk {
       default:
         return this.#matcher.needs satisfies never;
     }
+  }
+
+  /** Rows of those alone that the index leaves open. */
+  #indexed(index: IndexAnswers, from: number, to: number): SearchCandidate[] {
+    const { access, view } = this.#mailbox;
+    const { reader } = this.#session.door;
+    const places = messageIdsBetween(reader, access, [view.uidAt(from), view.uidAt(to - 1)], to - from);
+    index.look(places.map(({ message }) => message));
+    const candidates: SearchCandidate[] = [];
+    const open: Uid[] = [];
+    for (const { uid, message } of places) {
+      const candidate = { ...this.#named({ uid }), message };
+      const verdict = this.#matcher.quickly(candidate);
+      if (verdict === undefined) open.push(uid);
+      else if (verdict) candidates.push(candidate);
+    }
+    if (open.length === 0) return candidates;
+    for (const row of messagesAt(reader, access, open))
+      candidates.push({ ...this.#named(row), message: row.id, flags: row, summary: row, row });
+    return candidates.sort((a, b) => a.number - b.number);
   }
 
   #named({ uid }: Pick<SearchCandidate, 'uid'>): Pick<SearchCandidate, 'number' | 'uid'> {

@@ -1,6 +1,7 @@
 // An IMAP door for tests: the real sessions and store in this process, on a free loopback port, with logins by a table.
 
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import { join } from 'node:path';
 import type { Target } from '../../../test/sessions/runner/run.ts';
 import { type TableAccount, tableLogins } from '../../auth/testing.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
@@ -15,6 +16,7 @@ import { ensureAccount } from '../../store/accounts.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
 import { createIntakes } from '../../store/intake.ts';
+import { SearchIndex } from '../../store/search-index/search-index.ts';
 import { SegmentWriter } from '../../store/segment.ts';
 import { storeUnit } from '../../store/tables.ts';
 import { createWatchers } from '../../store/watchers.ts';
@@ -83,6 +85,10 @@ export async function openTestImap(
     writer,
     views: new Views(reader, systemClock),
     blobs,
+    searchIndex: new SearchIndex({
+      ...{ reader: database.reader, writer, clock: systemClock, log: options.log ?? silentLog },
+      directory: join(database.directory, 'index'),
+    }),
     intakes: createIntakes(host, segments),
     logins: tableLogins(accounts),
     watch: createWatchers(database, database.shared, 1),
@@ -125,6 +131,7 @@ export async function openTestImap(
       await new Promise((resolve) => server.close(resolve));
       await segments.close();
       blobs.close();
+      door.searchIndex.close();
       database.close();
     },
   };

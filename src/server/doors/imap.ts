@@ -8,12 +8,14 @@ import { Views } from '../../protocols/imap/views.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import { FirstFolders } from '../../store/first-folders.ts';
 import type { Intakes } from '../../store/intake.ts';
+import type { SearchIndex } from '../../store/search-index/search-index.ts';
 import type { ThreadParts } from '../threads/parts.ts';
 
 export interface ImapDoorParts extends ThreadParts {
   readonly tls: TlsServer;
   readonly intakes: Intakes;
   readonly blobs: Blobs;
+  readonly searchIndex: SearchIndex;
   readonly logins: Logins;
   readonly watch: ImapDoor['watch'];
 }
@@ -34,6 +36,7 @@ export function imapDoor(parts: ImapDoorParts): ImapDoor {
     writer: parts.writer,
     views: new Views(parts.database.reader, systemClock),
     blobs: parts.blobs,
+    searchIndex: parts.searchIndex,
     intakes: parts.intakes,
     logins: parts.logins,
     watch: parts.watch,

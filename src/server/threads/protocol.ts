@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { parentPort, workerData } from 'node:worker_threads';
 import { HashGate } from '../../auth/hash-gate.ts';
+import { systemClock } from '../../base/clock.ts';
 import { type ConnectionRecord, describeConnection, recordOver } from '../../net/connection.ts';
 import { type TlsMaterial, TlsServer } from '../../net/tls.ts';
 import { serveDnsTcp } from '../../protocols/dns/tcp-session.ts';
@@ -17,6 +18,7 @@ import { RoutingCache } from '../../routing/cache.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { createIntakes } from '../../store/intake.ts';
 import { type MaildropAnswer, MaildropClient, type MaildropRequest } from '../../store/maildrop-locks.ts';
+import { SearchIndex } from '../../store/search-index/search-index.ts';
 import { createWatchers } from '../../store/watchers.ts';
 import { type AuditReport, LoginLines } from '../audit.ts';
 import { admitConnections } from '../client-connections.ts';
@@ -31,7 +33,7 @@ import { isImplicitTls, type ListenerName } from '../listeners.ts';
 import { listenLocalLdap } from '../local-ldap.ts';
 import { threadLogins } from '../logins.ts';
 import type { FollowerReport } from '../other-servers.ts';
-import { segmentsPath } from '../paths.ts';
+import { searchIndexPath, segmentsPath } from '../paths.ts';
 import { createServerNames } from '../server-names.ts';
 import { createSigner } from '../signer.ts';
 import { siteOf } from '../site.ts';
@@ -79,6 +81,12 @@ const { host, segments } = threadSegments(parts, data.thread, (error) =>
 );
 const intakes = createIntakes(host, segments);
 const blobs = new Blobs(segmentsPath(configuration.data), reader);
+const searchIndex = new SearchIndex({
+  ...parts,
+  reader,
+  clock: systemClock,
+  directory: searchIndexPath(configuration.data),
+});
 const sourceCalls = new SourceCalls(report);
 const askSource = callsOfSources(parts.provider, (call) => sourceCalls.call(call));
 const sources = new SourceAuthority({ reader, writer: parts.writer, call: askSource });
@@ -142,7 +150,7 @@ const doors = {
       arrived: (steps) => report({ kind: 'arrived', steps }),
     }),
   }),
-  imap: imapDoor({ ...parts, tls, intakes, blobs, logins, watch }),
+  imap: imapDoor({ ...parts, tls, intakes, blobs, searchIndex, logins, watch }),
   pop3: pop3Door({ ...parts, tls, blobs, logins, maildrops }),
   ldap: ldapDoor({
     ...parts,
@@ -273,6 +281,7 @@ async function stop(): Promise<void> {
   await segments.close();
   await parts.writer.settled();
   blobs.close();
+  searchIndex.close();
   parts.database.close();
   process.exit();
 }
