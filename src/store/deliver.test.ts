@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { type AccountId, idOf } from '../base/ids.ts';
 import { operation } from '../database/operation.ts';
@@ -140,5 +141,39 @@ test('a copy goes into the mailbox that is named, with the flags that are given'
   assert.deepEqual(await writer.execute(file, {}), [true]);
   assert.equal(messagesBetween(reader, ownMailbox(owner, filed.id), [idOf(1), idOf(1)], 1)[0]?.flags, SEEN);
   assert.equal(findMailbox(reader, owner, 'Filed')?.unseen, 0);
+  assert.deepEqual(await store.problems(), []);
+});
+
+const spoilKeys = operation('test.spoilKeys', async (tx, args: { readonly hash: Uint8Array }) => {
+  await tx.run('UPDATE appended SET hash = ?', args.hash.subarray(0, 8));
+});
+
+test('what is appended twice, by whom ever, is one copy until nobody has it; what begins with the same hash is not', async (context) => {
+  const { store, accounts, writer, ...box } = await open(context, 2);
+  const [ann, bob] = accounts as [AccountId, AccountId];
+  const { reader } = store.database;
+  const deadOf = (): number => Number(reader.get('SELECT sum(dead) AS n FROM segment')?.['n']);
+  await store.append(ann, 'INBOX', TEXT);
+  await store.append(bob, 'INBOX', TEXT, { flags: FLAGGED });
+  assert.deepEqual(box.refs(), [2]);
+  assert.equal(deadOf(), 32 + TEXT.length);
+  assert.deepEqual([box.in(ann)?.flags, box.in(bob)?.flags, box.in(bob)?.size], [0, FLAGGED, TEXT.length]);
+  assert.equal((await store.blobs.read(box.in(bob)!.blob)).toString('latin1'), TEXT);
+
+  // A key that another message has too.
+  const other = 'Subject: another\r\n\r\n';
+  await writer.execute(spoilKeys, { hash: hash('sha256', other, 'buffer') });
+  await store.append(ann, 'INBOX', other);
+  assert.deepEqual(box.refs(), [2, 1]);
+
+  const all = { mailbox: INBOX, ranges: undefined, deletedOnly: false };
+  for (const owner of accounts) await writer.execute(expunge, { owner, ...all });
+  assert.equal(store.count('message'), 0);
+  await store.append(ann, 'INBOX', other);
+  assert.deepEqual(box.refs(), [1]);
+  // A delivered message is none that a client has brought.
+  await store.deliver([bob], other);
+  await store.append(bob, 'INBOX', `Return-Path: <x@x.example>\r\n${other}`);
+  assert.deepEqual(box.refs(), [1, 1, 1]);
   assert.deepEqual(await store.problems(), []);
 });

@@ -15,6 +15,7 @@ import type { MessageRow } from './messages.ts';
 import { checkRoom, type Quota } from './quota.ts';
 import { addDead } from './space.ts';
 
+const APPENDED_KEY_BYTES = 8;
 const NO_FLAGS: FlagSet = { flags: 0, keywords: [] };
 
 /** The copy's row. `refs` is what the caller is about to refer to it with: mailboxes and queue rows. */
@@ -40,6 +41,36 @@ export async function insertMessage(tx: Transaction, message: MessageRow, refs: 
   );
 }
 
+/** What `appended` finds a message by: few octets of its hash. */
+function appendedKey(hash: Uint8Array): Uint8Array {
+  return Uint8Array.from(hash.subarray(0, APPENDED_KEY_BYTES));
+}
+
+/**
+ * A message that a client has brought, with one reference: to the copy that came so before, where one has the same bytes, and what was
+ * written now is dead; else to its own. Gives whose it is. Delivered mail is not looked through: its trace fields differ.
+ */
+async function insertAppended(tx: Transaction, message: MessageRow): Promise<MessageId> {
+  const { hash, length, segment } = message.blob;
+  const key = appendedKey(hash);
+  const [found] = await tx.arrays(
+    `SELECT m.id FROM appended a JOIN message m ON m.id = a.message
+     WHERE a.hash = ? AND m.hash = ? AND m.length = ? LIMIT 1`,
+    key,
+    hash,
+    length,
+  );
+  if (found !== undefined) {
+    const id = idOf<MessageId>(found[0]);
+    await addReferences(tx, id, 1);
+    await addDead(tx, segment, length);
+    return id;
+  }
+  await insertMessage(tx, message, 1);
+  await tx.run('INSERT INTO appended (hash, message) VALUES (?, ?)', key, message.id);
+  return message.id;
+}
+
 /** One more reference to a copy that is there, say from the queue to a mailbox. */
 export async function addReferences(tx: Transaction, message: MessageId, count: number): Promise<void> {
   await tx.run('UPDATE message SET refs = refs + ? WHERE id = ?', count, message);
@@ -49,11 +80,15 @@ export async function addReferences(tx: Transaction, message: MessageId, count: 
 export async function dropReferences(tx: Transaction, message: MessageId, count: number): Promise<void> {
   const row = await tx.get('UPDATE message SET refs = refs - ? WHERE id = ? RETURNING refs', count, message);
   if (row?.['refs'] !== 0) return;
-  const gone = await tx.get(
-    'DELETE FROM message WHERE id = ? RETURNING segment, coalesce(stored, length) AS stored',
+  const [gone] = await tx.arrays(
+    'DELETE FROM message WHERE id = ? RETURNING segment, coalesce(stored, length), trace_bytes, hash',
     message,
   );
-  await addDead(tx, idOf(gone!['segment']), Number(gone!['stored']));
+  const [segment, stored, traceBytes, hash] = gone!;
+  await addDead(tx, idOf(segment), Number(stored));
+  // What was delivered, or goes to another host, has a Return-Path line.
+  if (traceBytes === 0)
+    await tx.run('DELETE FROM appended WHERE hash = ? AND message = ?', appendedKey(hash as Uint8Array), message);
 }
 
 /** Where a copy is to be delivered. */
@@ -155,7 +190,7 @@ export interface AppendArguments {
   readonly quota?: Quota;
 }
 
-/** APPEND: each message a copy of its own in one mailbox, with UIDs in a row. RFC 3501 §6.3.11, RFC 3502 */
+/** APPEND: messages in one mailbox, with UIDs in a row. RFC 3501 §6.3.11, RFC 3502 */
 export const append = operation('store.append', async (tx, { owner, messages, quota, ...args }: AppendArguments) => {
   for (const { flags } of messages) checkKeywords(flags.keywords);
   const mailbox = await getSelectable(tx, owner, args.mailbox);
@@ -167,8 +202,8 @@ export const append = operation('store.append', async (tx, { owner, messages, qu
   await registerKeywords(tx, key, [...new Set(messages.flatMap(({ flags }) => flags.keywords))]);
   const modseq = await nextModseq(tx);
   for (const { message, flags, internalDate } of messages) {
-    await insertMessage(tx, message, 1);
-    const delivered = { id: message.id, received: message.received, size: message.blob.length };
+    const id = await insertAppended(tx, message);
+    const delivered = { id, received: message.received, size: message.blob.length };
     await addToMailbox(tx, { ...key, message: delivered, flags, internalDate, modseq });
   }
   tx.afterCommit({ kind: 'mailbox', account: owner, mailbox: mailbox.id, modseq });

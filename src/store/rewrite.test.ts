@@ -65,6 +65,9 @@ class World {
   /** The rewriting thread's. */
   segments!: SegmentWriter;
   readonly #options: Options;
+  /** What was killed writes nothing more. */
+  #run = { isOver: false };
+  readonly #appended: string[] = [];
   #made = 0;
 
   constructor(options: Options) {
@@ -108,8 +111,10 @@ class World {
 
   /** A successor of the thread. */
   restart(): void {
+    const run = { isOver: false };
+    this.#run = run;
     const step = (): void => {
-      if (this.untilKill <= 0) throw new Killed();
+      if (run.isOver || this.untilKill <= 0) throw new Killed();
       if (--this.untilKill === 0) throw new Killed();
     };
     const writer: Writer = {
@@ -163,6 +168,8 @@ class World {
   /** What comes after an end of the process: open segments are closed, files without a row go. */
   async recover(): Promise<void> {
     this.kills++;
+    this.#run.isOver = true;
+    await this.segments.close();
     this.untilKill = Number.POSITIVE_INFINITY;
     await this.end();
     await this.writer.execute(closeAllSegments, { at: 3 });
@@ -228,7 +235,9 @@ class World {
 
   async append(at: number, size: number): Promise<void> {
     const owner = this.accounts[at % 3]!;
-    const text = this.#text(size, false);
+    // Now and then what somebody has brought before.
+    const text = (at % 4 === 0 ? this.#appended[at % this.#appended.length] : undefined) ?? this.#text(size, false);
+    this.#appended.push(text);
     const uid = await this.store.append(owner, 'INBOX', text);
     this.#add(owner, INBOX, uid, text);
   }
@@ -486,7 +495,7 @@ test('a message that is expunged while it moves leaves dead bytes at its new pla
 test('a large message is compressed frame by frame, and a part of it is read from its frames', async (context) => {
   const world = await open(context, { compressMs: 0 });
   await world.append(0, 5 * FRAME_BYTES + 1000);
-  await world.append(0, 15);
+  await world.append(1, 15);
   await world.end();
   await world.rest();
   const [large, small] = world.messages as [Message, Message];

@@ -5,6 +5,7 @@
 //                    records are compressed, as far as that is worth it
 //   message          one copy: where its bytes lie (`stored` octets of them, `length` where null), and what the parser of
 //                    version `parser` read of it (header, structure, bare line feeds). `refs` counts mailboxes and queue rows
+//   appended         messages that clients have brought, by the first octets of their hash: the same bytes are one copy
 //   account          bound to a directory entry's UUID, never to its name; a UUID is unique in its tenant. `furnished` when it
 //                    has had its first folders (first-folders.ts)
 //   mailbox          INBOX is number 1; uidvalidity comes from a counter that never gives a number twice
@@ -228,6 +229,12 @@ export const storeUnit: Unit = {
           behind INTEGER NOT NULL,
           since INTEGER
         )`,
+      ],
+    },
+    {
+      version: 10,
+      statements: [
+        'CREATE TABLE appended (hash BLOB NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (hash, message)) WITHOUT ROWID',
       ],
     },
   ],
