@@ -129,7 +129,7 @@ function partEnd(reader: Reader, sql: string, { owner, mailbox }: MailboxKey, si
 }
 
 /** Whether all that was expunged above this modseq has its trace still. */
-function hasTracesSince(reader: Reader, modseq: Modseq): boolean {
+export function hasTracesSince(reader: Reader, modseq: Modseq): boolean {
   const row = reader.arrays("SELECT value FROM counter WHERE name = 'vanished'")[0];
   return row === undefined || modseq + 1 >= Number(row[0]);
 }
@@ -202,4 +202,111 @@ export class PastUids {
     }
     return true;
   }
+}
+
+/** A span of modseqs: above `since`, up to `to`. */
+export interface ModseqSpan {
+  readonly since: number;
+  readonly to: Modseq;
+}
+
+/** Where the messages begin that came above a modseq, or have changed since: all from this UID on up to `lastUid` are such. */
+export function newSince(reader: Reader, key: MailboxKey, since: number, lastUid: Uid): Uid {
+  // UIDs and modseqs of arrival rise together, and a change only raises the modseq.
+  let below = lastUid + 1;
+  for (let limit = 16; below > 1; limit = Math.min(PAGE_ROWS, 2 * limit)) {
+    const [row] = reader.arrays(
+      `SELECT max(CASE WHEN modseq <= ? THEN uid END), min(uid), count(*) FROM
+         (SELECT uid, modseq FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid < ? ORDER BY uid DESC LIMIT +?)`,
+      since,
+      key.owner,
+      key.mailbox,
+      below,
+      limit,
+    );
+    const [older, lowest, count] = row!;
+    if (older !== null) return idOf(Number(older) + 1);
+    if (Number(count) < limit) break;
+    below = Number(lowest);
+  }
+  return idOf(1);
+}
+
+/** Where a reading of changed messages goes on. */
+export interface ChangedPlace {
+  readonly modseq: number;
+  readonly uid: number;
+}
+
+/** Messages below a UID whose flags were changed in a span, in the order of their changes, behind a place; at most `limit`. */
+export function changedBetween(
+  reader: Reader,
+  access: MailboxAccess,
+  { to }: ModseqSpan,
+  after: ChangedPlace,
+  below: Uid,
+  limit: number,
+): MessageFlags[] {
+  checkOwnFlags(access);
+  return reader
+    .arrays(
+      `SELECT uid, flags, keywords, modseq FROM mailbox_message
+       WHERE account = ? AND mailbox = ? AND touched = 1 AND (modseq, uid) > (?, ?) AND modseq <= ? AND uid < ?
+       ORDER BY modseq, uid LIMIT +?`,
+      access.owner,
+      access.mailbox,
+      after.modseq,
+      after.uid,
+      to,
+      below,
+      limit,
+    )
+    .map(messageFlags);
+}
+
+/** UIDs that were expunged in a span, in that order, behind a place; at most `limit`. */
+export function vanishedBetween(
+  reader: Reader,
+  { owner, mailbox }: MailboxKey,
+  { to }: ModseqSpan,
+  after: ChangedPlace,
+  limit: number,
+): (ChangedPlace & { readonly uid: Uid })[] {
+  return reader
+    .arrays(
+      `SELECT modseq, uid FROM vanished
+       WHERE account = ? AND mailbox = ? AND (modseq, uid) > (?, ?) AND modseq <= ? ORDER BY modseq, uid LIMIT +?`,
+      owner,
+      mailbox,
+      after.modseq,
+      after.uid,
+      to,
+      limit,
+    )
+    .map((row) => ({ modseq: Number(row[0]), uid: idOf(row[1]) }));
+}
+
+/** How many messages a mailbox had at a modseq with UIDs from one up to before another. */
+export function countAt(
+  reader: Reader,
+  { owner, mailbox }: MailboxKey,
+  at: Modseq,
+  from: number,
+  before: number,
+): number {
+  if (from >= before) return 0;
+  const [row] = reader.arrays(
+    `SELECT (SELECT count(*) FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid >= ? AND uid < ?) +
+       (SELECT count(*) FROM vanished WHERE account = ? AND mailbox = ? AND modseq > ? AND uid >= ? AND uid < ?)`,
+    owner,
+    mailbox,
+    from,
+    before,
+    owner,
+    mailbox,
+    at,
+    from,
+    before,
+  );
+  return Number(row![0]);
 }

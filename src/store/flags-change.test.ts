@@ -39,9 +39,9 @@ test('flags are added, removed and replaced; the count of unseen messages follow
 test('what changes nothing says the mailbox’s modseq, and moves nothing', async (context) => {
   const box = await open(context, 2);
   const { modseq } = await box.set([[1, 2]], 'add', SEEN);
-  assert.deepEqual(await box.set([[1, 2]], 'add', SEEN), { modseq, changed: 0 });
-  assert.deepEqual(await box.set([[1, 2]], 'add', 0), { modseq, changed: 0 });
-  assert.deepEqual(await box.set([[7, 9]], 'replace', DELETED), { modseq, changed: 0 });
+  assert.deepEqual(await box.set([[1, 2]], 'add', SEEN), { modseq, changed: 0, modified: [] });
+  assert.deepEqual(await box.set([[1, 2]], 'add', 0), { modseq, changed: 0, modified: [] });
+  assert.deepEqual(await box.set([[7, 9]], 'replace', DELETED), { modseq, changed: 0, modified: [] });
   assert.equal(box.inbox().modseq, modseq);
 });
 

@@ -1,10 +1,10 @@
-// STORE: flags and keywords of messages that are there. RFC 3501 §6.4.6
+// STORE: flags and keywords of messages that are there. RFC 3501 §6.4.6, RFC 7162 §3.1.3
 //
 // UIDs come as ranges of existing or vanished messages; what is gone is passed over in silence.
 // Limits  STORE_SLICE_MESSAGES an operation; the session asks again
 
 import { Failure } from '../base/failure.ts';
-import { idOf, type Modseq } from '../base/ids.ts';
+import { idOf, type Modseq, type Uid } from '../base/ids.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { nextModseq } from './accounts.ts';
 import { registerKeywords } from './deliver.ts';
@@ -24,12 +24,16 @@ export interface StoreFlagsArguments extends MailboxAccess {
   readonly ranges: readonly UidRange[];
   readonly change: FlagChange;
   readonly by: FlagSet;
+  /** Messages that have changed above it stay as they are. RFC 7162 §3.1.3 */
+  readonly unchangedSince?: number;
 }
 
 /** What is done to one range of a mailbox, and the modseq that it gets. */
 interface RangeChange extends MailboxKey {
   readonly range: UidRange;
   readonly modseq: Modseq;
+  /** Where nothing was said it is above all. */
+  readonly unchangedSince: number;
 }
 
 /** `seen`: how many more have \Seen. */
@@ -38,18 +42,23 @@ interface Changed {
   readonly seen: number;
 }
 
-/** Gives how many messages were changed and their modseq, or the mailbox's own when nothing was. */
+/**
+ * Gives how many messages were changed and their modseq, or the mailbox's own when nothing was; and which ones stayed because they had
+ * changed since, ascending.
+ */
 export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFlagsArguments) => {
   checkOwnFlags(args);
-  const { owner, mailbox, change, by } = args;
+  const { owner, mailbox, change, by, unchangedSince = Number.MAX_SAFE_INTEGER } = args;
   const row = await tx.get('SELECT modseq FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
   if (row === undefined) throw new Failure('not-found', 'The mailbox is gone');
   const modseq = await nextModseq(tx);
   if (change !== 'remove') await registerKeywords(tx, args, by.keywords);
   let changed = 0;
   let seen = 0;
+  const modified: Uid[] = [];
   for (const range of args.ranges) {
-    const where = { owner, mailbox, range, modseq };
+    const where = { owner, mailbox, range, modseq, unchangedSince };
+    if (args.unchangedSince !== undefined) modified.push(...(await changedAbove(tx, where)));
     const done =
       by.keywords.length === 0 && change !== 'replace'
         ? await changeBits(tx, where, change, by.flags)
@@ -57,7 +66,7 @@ export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFl
     changed += done.changed;
     seen += done.seen;
   }
-  if (changed === 0) return { modseq: idOf<Modseq>(row['modseq']), changed };
+  if (changed === 0) return { modseq: idOf<Modseq>(row['modseq']), changed, modified };
   await tx.run(
     'UPDATE mailbox SET modseq = ?, unseen = unseen - ? WHERE account = ? AND id = ?',
     modseq,
@@ -66,24 +75,38 @@ export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFl
     mailbox,
   );
   tx.afterCommit({ kind: 'mailbox', account: owner, mailbox, modseq });
-  return { modseq, changed };
+  return { modseq, changed, modified };
 });
+
+async function changedAbove(
+  tx: Transaction,
+  { owner, mailbox, range, unchangedSince }: RangeChange,
+): Promise<readonly Uid[]> {
+  const rows = await tx.arrays(
+    `SELECT uid FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND modseq > ?`,
+    owner,
+    mailbox,
+    ...range,
+    unchangedSince,
+  );
+  return rows.map(([uid]) => idOf<Uid>(uid));
+}
 
 /** System flags only: one statement a range, whatever its length. */
 async function changeBits(
   tx: Transaction,
-  { owner, mailbox, range, modseq }: RangeChange,
+  { owner, mailbox, range, modseq, unchangedSince }: RangeChange,
   change: 'add' | 'remove',
   bits: number,
 ): Promise<Changed> {
   const adds = change === 'add';
-  const where = `account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND flags & ? <> ${adds ? '?' : '0'}`;
-  const key = [owner, mailbox, ...range];
+  const where = `account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND modseq <= ? AND flags & ? <> ${adds ? '?' : '0'}`;
+  const key = [owner, mailbox, ...range, unchangedSince];
   let seen = 0;
   if (bits & SEEN) {
     const row = await tx.get(
       `SELECT count(*) AS n FROM mailbox_message
-       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND flags & 1 = ${adds ? 0 : 1}`,
+       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND modseq <= ? AND flags & 1 = ${adds ? 0 : 1}`,
       ...key,
     );
     seen = adds ? Number(row?.['n']) : -Number(row?.['n']);
@@ -102,17 +125,19 @@ async function changeBits(
 
 async function changeRows(
   tx: Transaction,
-  { owner, mailbox, range, modseq }: RangeChange,
+  { owner, mailbox, range, modseq, unchangedSince }: RangeChange,
   change: FlagChange,
   by: FlagSet,
 ): Promise<Changed> {
   let changed = 0;
   let seen = 0;
   const rows = await tx.arrays(
-    'SELECT uid, flags, keywords FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ?',
+    `SELECT uid, flags, keywords FROM mailbox_message
+     WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? AND modseq <= ?`,
     owner,
     mailbox,
     ...range,
+    unchangedSince,
   );
   for (const [uid, flags, keywords] of rows) {
     const before = { flags: Number(flags), keywords: parseKeywords(keywords) };

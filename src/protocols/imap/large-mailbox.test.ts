@@ -9,7 +9,7 @@ import { INBOX } from '../../store/accounts.ts';
 import { expunge } from '../../store/expunge.ts';
 import { FLAGGED } from '../../store/flags.ts';
 import { storeFlags } from '../../store/flags-change.ts';
-import { ownMailbox } from '../../store/mailbox-key.ts';
+import { ownMailbox, type UidRange } from '../../store/mailbox-key.ts';
 import { uidRange } from '../../store/testing.ts';
 import { openTestImap, type TestImap } from './testing.ts';
 
@@ -136,4 +136,55 @@ test('a view is read once for all sessions, and again when all have rested; what
   assert.ok((await countOf(() => tell(client, 'NOOP'))) < 300);
   client.connection.destroy();
   other.connection.destroy();
+});
+
+test('QRESYNC reads at most three rows a change and twenty, whatever the size and wherever the changes are', async () => {
+  const { account, client } = await open(30_000);
+  const at = ownMailbox(account, INBOX);
+  const { writer } = imap.database;
+  const flag = (...ranges: readonly UidRange[]) =>
+    writer.execute(storeFlags, { ...at, ranges, change: 'add', by: { flags: FLAGGED, keywords: [] } });
+  await client.command('ENABLE QRESYNC');
+  const known = async () => {
+    const text = (await tell(client, 'SELECT INBOX')).join('\n');
+    return [/UIDVALIDITY (\d+)/.exec(text)![1], /HIGHESTMODSEQ (\d+)/.exec(text)![1]].join(' ');
+  };
+  const changes: readonly { readonly count: number; readonly make: () => Promise<unknown> }[] = [
+    { count: 0, make: async () => {} },
+    { count: 1, make: () => flag(uidRange(3)) },
+    { count: 1, make: () => client.append('INBOX', Buffer.from('x')) },
+    { count: 40, make: () => flag(...Array.from({ length: 40 }, (_, i) => uidRange(10 + 700 * i))) },
+    { count: 300, make: () => writer.execute(expunge, { ...at, ranges: [uidRange(5000, 5299)], deletedOnly: false }) },
+    {
+      count: 60,
+      make: async () => {
+        for (let i = 0; i < 30; i++) await client.append('INBOX', Buffer.from('x'));
+        await flag(uidRange(100, 109));
+        await writer.execute(expunge, { ...at, ranges: [uidRange(20_000, 20_019)], deletedOnly: false });
+      },
+    },
+  ];
+  for (const { count, make } of changes) {
+    const state = await known();
+    await client.command('UNSELECT');
+    await make();
+    imap.door.views.sweep(Number.POSITIVE_INFINITY);
+    let told: string[] = [];
+    const read = await countOf(async () => {
+      told = await tell(client, `SELECT INBOX (QRESYNC (${state}))`);
+    });
+    const fetched = told.filter((text) => text.includes(' FETCH '));
+    const vanished = told.find((text) => text.startsWith('VANISHED (EARLIER) '))?.slice(19) ?? '';
+    const gone = vanished.split(',').reduce((sum, range) => {
+      const [first, last = first] = range.split(':').map(Number);
+      return range === '' ? sum : sum + last! - first! + 1;
+    }, 0);
+    assert.equal(fetched.length + gone, count);
+    const numbers = fetched.map((text) => /^\d+/.exec(text)![0]);
+    const asked = numbers.length === 0 ? [] : await tell(client, `FETCH ${numbers.join(',')} (UID)`);
+    const uidsOf = (texts: readonly string[]) => texts.map((text) => /^\d+ FETCH \(UID \d+/.exec(text)![0]).sort();
+    assert.deepEqual(uidsOf(fetched), uidsOf(asked));
+    assert.ok(read <= 3 * count + 20, `${read} rows for ${count}`);
+  }
+  client.connection.destroy();
 });

@@ -52,7 +52,7 @@ export class ViewLost extends Failure {
 
 const CHUNK_UIDS = 4096;
 /** The first page; each further one is as long as all that are loaded. */
-const FIRST_PAGE_ROWS = 200;
+const FIRST_PAGE_ROWS = 8;
 
 export class MailboxView {
   /** Messages. */
@@ -112,6 +112,11 @@ export class MailboxView {
       this.#loadPage();
       await breathe();
     }
+  }
+
+  /** The position of the first loaded message, and the UID from which on all are: what is in front is not known. */
+  get front(): { readonly position: number; readonly uid: number } {
+    return { position: this.#unloaded, uid: this.#loadedFrom };
   }
 
   /** Whether positions of this UID and all above it are known without loading more. */
@@ -186,11 +191,21 @@ export class MailboxView {
    * shifts under the next.
    */
   without(gone: ReadonlySet<Uid>, modseq: Modseq): { readonly view: MailboxView; readonly numbers: readonly number[] } {
+    const lowest = gone.values().reduce((least, uid) => Math.min(least, uid), Number.POSITIVE_INFINITY);
+    while (!this.#holdsFrom(lowest)) this.#loadPage();
+    return this.forgetting(gone, modseq);
+  }
+
+  /** The same, and numbers of those alone that are loaded: all of them must be messages of the view. */
+  forgetting(
+    gone: ReadonlySet<Uid>,
+    modseq: Modseq,
+  ): { readonly view: MailboxView; readonly numbers: readonly number[] } {
     const uids = Uint32Array.from(gone).sort();
-    while (uids.length > 0 && !this.#holdsFrom(uids[0]!)) this.#loadPage();
+    let at = indexFrom(uids, this.#loadedFrom);
     const numbers: number[] = [];
     const chunks: Chunk[] = [];
-    let at = 0;
+    const before = at;
     for (const chunk of this.#chunks) {
       const first = numbers.length;
       const last = chunk.uids[chunk.uids.length - 1]!;
@@ -198,14 +213,14 @@ export class MailboxView {
         const position = indexFrom(chunk.uids, uids[at]!);
         if (chunk.uids[position] === uids[at]) numbers.push(chunk.start + position + 1);
       }
-      const start = chunk.start - first;
+      const start = chunk.start - before - first;
       if (numbers.length === first) chunks.push({ start, uids: chunk.uids });
       else {
         const kept = chunk.uids.filter((uid) => !gone.has(idOf(uid)));
         if (kept.length > 0) chunks.push({ start, uids: kept });
       }
     }
-    return { view: this.#loadedAlike(chunks, this.#unloaded, modseq), numbers: numbers.reverse() };
+    return { view: this.#loadedAlike(chunks, this.#unloaded - before, modseq), numbers: numbers.reverse() };
   }
 
   /** The first position whose UID is not below `uid`; the count when there is none. */
@@ -312,6 +327,19 @@ function indexFrom(uids: Uint32Array, uid: number): number {
 
 export function countPositions(positions: readonly PositionRange[]): number {
   return positions.reduce((sum, { from, to }) => sum + to - from, 0);
+}
+
+/** What two rows of positions have in common; both rising. */
+export function intersectPositions(some: readonly PositionRange[], others: readonly PositionRange[]): PositionRange[] {
+  const common: PositionRange[] = [];
+  for (let i = 0, j = 0; i < some.length && j < others.length; ) {
+    const [a, b] = [some[i]!, others[j]!];
+    const [from, to] = [Math.max(a.from, b.from), Math.min(a.to, b.to)];
+    if (from < to) common.push({ from, to });
+    if (a.to < b.to) i++;
+    else j++;
+  }
+  return common;
 }
 
 /** Of the messages at these positions the ones that have the places [from, to) among them. */

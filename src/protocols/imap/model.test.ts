@@ -1,13 +1,15 @@
-// A mailbox under random commands of three sessions against a naive list.
+// A mailbox under random commands of three sessions against a naive list, and of a fourth client that only comes back now and then.
 //
 // Each session keeps what a client would: the numbers that were reported, the flags that were reported or that it has set.
 // A report must be true when it is sent, EXPUNGE must come only where it may, and after NOOP everything is reported.
-// RFC 3501 §2.3.2 §5.2 §7.3 §7.4.1
+// The fourth keeps what QRESYNC tells it, over connections that are cut: after each time it holds the same mailbox.
+// RFC 3501 §2.3.2 §5.2 §7.3 §7.4.1, RFC 7162 §3.2
 
 import assert from 'node:assert/strict';
 import { connect, type Socket } from 'node:net';
 import { after, before, test } from 'node:test';
 import fc from 'fast-check';
+import { ImapClient } from '../../demo/clients/imap-client.ts';
 import { openTestImap, type TestImap } from './testing.ts';
 
 type Mode = 'replace' | 'add' | 'remove';
@@ -27,6 +29,8 @@ type Step = { readonly session: number } & (
   | { readonly kind: 'copy' | 'move'; readonly at: number; readonly count: number }
   | { readonly kind: 'uid-expunge'; readonly at: number; readonly count: number }
   | { readonly kind: 'expunge' | 'noop' | 'close' | 'idle' | 'forget' }
+  /** The fourth client: in a connection that it has, or in a new one. */
+  | { readonly kind: 'return'; readonly cut: boolean }
 );
 
 const FLAGS = ['\\Seen', '\\Deleted', '\\Flagged', '$Work'];
@@ -199,11 +203,67 @@ class Client {
   }
 }
 
+/** A client that knows of the mailbox what QRESYNC has told it. */
+class Returning {
+  readonly #login: string;
+  readonly #model: Model;
+  #client: ImapClient | undefined;
+  #validity = 0;
+  #modseq = 0;
+  readonly #flags = new Map<number, ReadonlySet<string>>();
+
+  constructor(login: string, model: Model) {
+    this.#login = login;
+    this.#model = model;
+  }
+
+  /** After it the client has the same mailbox. */
+  async catchUp(cut: boolean): Promise<void> {
+    if (cut) this.close();
+    if (this.#client === undefined) {
+      this.#client = await ImapClient.login(imap, this.#login, 'secret');
+      await this.#client.command('ENABLE QRESYNC');
+      await this.#ask(`SELECT INBOX${this.#validity === 0 ? '' : ` (QRESYNC (${this.#validity} ${this.#modseq}))`}`);
+      if (this.#flags.size === 0) await this.#ask('UID FETCH 1:* (FLAGS)');
+    } else {
+      await this.#ask('NOOP');
+      await this.#ask(`UID FETCH ${Math.max(0, ...this.#flags.keys()) + 1}:* (FLAGS)`);
+    }
+    const expected = this.#model.messages.map(({ uid, flags }) => `${uid} ${sorted(flags).join(' ')}`);
+    const known = [...this.#flags].sort(([a], [b]) => a - b).map(([uid, flags]) => `${uid} ${sorted(flags).join(' ')}`);
+    assert.deepEqual(known, expected);
+  }
+
+  async #ask(command: string): Promise<void> {
+    const { untagged } = await this.#client!.command(command);
+    for (const { text } of untagged) {
+      const validity = /^OK \[UIDVALIDITY (\d+)/.exec(text)?.[1];
+      if (validity !== undefined) this.#validity = Number(validity);
+      const modseq = /\bHIGHESTMODSEQ (\d+)|MODSEQ \((\d+)\)/.exec(text);
+      if (modseq !== null) this.#modseq = Math.max(this.#modseq, Number(modseq[1] ?? modseq[2]));
+      const vanished = /^VANISHED (?:\(EARLIER\) )?(\S+)$/.exec(text)?.[1];
+      for (const range of vanished?.split(',') ?? []) {
+        const [first, last = first] = range.split(':').map(Number);
+        for (let uid = first!; uid <= last!; uid++) this.#flags.delete(uid);
+      }
+      const [, uid, names] = /FETCH \(UID (\d+) FLAGS \(([^)]*)\)/.exec(text) ?? [];
+      if (uid === undefined) continue;
+      const flags = names!.split(' ').filter((name) => name !== '' && name !== '\\Recent');
+      this.#flags.set(Number(uid), new Set(flags));
+    }
+  }
+
+  close(): void {
+    this.#client?.connection.destroy();
+    this.#client = undefined;
+  }
+}
+
 function sorted(flags: Iterable<string>): string[] {
   return [...flags].sort();
 }
 
-async function run(step: Step, client: Client, model: Model): Promise<void> {
+async function run(step: Step, client: Client, model: Model, returning: Returning): Promise<void> {
   const count = client.uids.length;
   const from = 'at' in step && count > 0 ? (step.at % count) + 1 : 0;
   const to = 'at' in step ? Math.min(count, from + step.count) : 0;
@@ -285,6 +345,8 @@ async function run(step: Step, client: Client, model: Model): Promise<void> {
       model.expunge();
       await client.command('CLOSE', 'anything');
       return client.select();
+    case 'return':
+      return returning.catchUp(step.cut);
     case 'forget':
       // No session holds a view between commands: what the next one needs is read again.
       imap.door.views.sweep(Number.POSITIVE_INFINITY);
@@ -330,6 +392,7 @@ const steps = fc.oneof(
     weight: 4,
     arbitrary: fc.record({ session, kind: fc.constantFrom('expunge', 'noop', 'close', 'idle', 'forget') }),
   },
+  { weight: 2, arbitrary: fc.record({ session, kind: fc.constant('return' as const), cut: fc.boolean() }) },
   {
     weight: 2,
     arbitrary: fc.record({ session, kind: fc.constantFrom('noop' as const, 'forget' as const) }),
@@ -356,11 +419,16 @@ test('three sessions in one mailbox get true reports, all of them, and only when
         await Client.open(imap, login, model),
         await Client.open(imap, login, model),
       ];
+      const returning = new Returning(login, model);
+      await returning.catchUp(true);
       try {
-        for (const step of script) await run(step, clients[step.session]!, model);
+        for (const step of script) await run(step, clients[step.session]!, model, returning);
         for (const client of clients) await client.catchUp();
+        await returning.catchUp(true);
+        await returning.catchUp(false);
       } finally {
         for (const client of clients) client.close();
+        returning.close();
       }
     }),
     { numRuns: 200 },

@@ -14,7 +14,14 @@ test('a session that has slept longer than traces of expunged messages are kept 
     const { reader, writer } = box;
     let now = 0;
     const clock = { now: () => now, monotonic: () => now };
-    const opener = { reader, writer, clock, views: new Views(reader, clock), breathe: async () => {} };
+    const opener = {
+      reader,
+      writer,
+      clock,
+      views: new Views(reader, clock),
+      enabled: new Set<never>(),
+      breathe: async () => {},
+    };
     const key = ownMailbox(box.account, INBOX);
     const open = () => SelectedMailbox.open(opener, key, { reader: box.account, readOnly: false });
     const [awake, asleep] = [(await open())!, (await open())!];

@@ -14,9 +14,11 @@ import { SEEN, systemFlagBits } from '../../store/flags.ts';
 import type { MailboxAccess, MailboxKey } from '../../store/mailbox-key.ts';
 import { claimRecent, findMailboxById, type Mailbox } from '../../store/mailboxes.ts';
 import type { MessageFlags } from '../../store/messages.ts';
-import { encodeFlagsItem } from '../../wire/imap/responses/fetch.ts';
-import { type NumberRange, type NumberSet, resolveRanges } from '../../wire/imap/values.ts';
-import type { MailboxView, PositionRange } from './mailbox-view.ts';
+import { encodeFlagsItem, encodeModseqItem } from '../../wire/imap/responses/fetch.ts';
+import { encodeVanished } from '../../wire/imap/responses/vanished.ts';
+import { type NumberRange, type NumberSet, rangesOf, resolveRanges } from '../../wire/imap/values.ts';
+import type { EnableName } from './enabled.ts';
+import { intersectPositions, type MailboxView, type PositionRange } from './mailbox-view.ts';
 import type { SharedChanges, Views } from './views.ts';
 
 export interface OpenedBy {
@@ -24,6 +26,8 @@ export interface OpenedBy {
   readonly writer: Writer;
   readonly clock: Clock;
   readonly views: Views;
+  /** What the client has switched on, at each moment. */
+  readonly enabled: ReadonlySet<EnableName>;
   /** Lets others have their turn; called between pages. */
   breathe(): Promise<void> | undefined;
 }
@@ -32,6 +36,8 @@ export interface OpenedBy {
 export interface OpenedAs {
   readonly reader: AccountId;
   readonly readOnly: boolean;
+  /** How many messages at the end are read at once; NEWEST_MESSAGES where nothing is said. */
+  readonly newest?: number;
 }
 
 /** Messages at the end that are read at the opening: who opens a mailbox asks for them next, and UNSEEN is found among them. */
@@ -107,7 +113,7 @@ export class SelectedMailbox {
   static async open(opener: OpenedBy, key: MailboxKey, as: OpenedAs): Promise<SelectedMailbox | undefined> {
     const { reader } = opener;
     const access = { owner: key.owner, mailbox: key.mailbox, reader: as.reader };
-    const opened = openedState(reader, access, NEWEST_MESSAGES);
+    const opened = openedState(reader, access, as.newest ?? NEWEST_MESSAGES);
     if (opened === undefined) return undefined;
     const { mailbox, newest, keywords } = opened;
     const selected = new SelectedMailbox(opener, mailbox, as, newest);
@@ -147,6 +153,19 @@ export class SelectedMailbox {
     return this.view.positions(this.#meant(set));
   }
 
+  /** Of some positions, rising, those that a set means: what is in front of them is not looked at. */
+  positionsAmong(set: NumberSet, among: readonly PositionRange[]): PositionRange[] {
+    const first = among[0];
+    if (first === undefined) return [];
+    const meant = this.#meant(set);
+    if (meant.unit === 'sequence') return intersectPositions(this.view.positions(meant), among);
+    const from = this.view.uidAt(first.from);
+    const ranges = resolveRanges(meant, this.view.largestUid)
+      .filter(({ last }) => last >= from)
+      .map(({ first: low, last }) => ({ first: Math.max(low, from), last }));
+    return intersectPositions(this.view.positions({ unit: 'uid', ranges }), among);
+  }
+
   /** As MailboxView.existing. */
   existing(set: NumberSet): PositionRange[] {
     return this.view.existing(this.#meant(set));
@@ -182,6 +201,16 @@ export class SelectedMailbox {
     return this.#recentCount;
   }
 
+  /** All that has happened up to it has been told, and nothing above it. */
+  get modseq(): Modseq {
+    return this.#modseq;
+  }
+
+  /** Whether the client hears of what has gone by UID. RFC 7162 §3.2.10 */
+  get #saysVanished(): boolean {
+    return this.#opener.enabled.has('QRESYNC');
+  }
+
   /** Whether there is something behind a change of the account for this session to look at. */
   isBehind(mailbox: MailboxId, modseq: Modseq): boolean {
     return this.access.mailbox === mailbox && modseq > this.#modseq;
@@ -189,6 +218,11 @@ export class SelectedMailbox {
 
   isRecent(uid: Uid): boolean {
     return this.#recent.some(([from, to]) => uid >= from && uid < to);
+  }
+
+  /** Gone without the client's knowing. */
+  isStillNumbered(uid: Uid): boolean {
+    return this.#vanished.has(uid);
   }
 
   /** How many messages at these positions are gone without the client's knowing. */
@@ -208,6 +242,11 @@ export class SelectedMailbox {
     names.push(...keywords);
     if (this.#recent.length > 0 && this.isRecent(uid)) names.push('\\Recent');
     return encodeFlagsItem(names);
+  }
+
+  /** ` MODSEQ (n)` for a client that wants it in every FETCH response, else ''. RFC 7162 §3.1 */
+  modseqItem({ modseq }: Pick<MessageFlags, 'modseq'>): string {
+    return this.#opener.enabled.has('CONDSTORE') ? ` ${encodeModseqItem(modseq)}` : '';
   }
 
   /** The untagged FLAGS and PERMANENTFLAGS responses. RFC 3501 §7.1, §7.2.6 */
@@ -273,20 +312,27 @@ export class SelectedMailbox {
     let gone = changes.vanished.filter((uid) => uid <= known);
     // What they begin at is a state that others have, too, and the front of which can be read; its parts are none.
     if (more || gone.length > 0) this.#view = this.view;
-    const lowest = Math.min(changed[0]?.uid ?? Number.POSITIVE_INFINITY, least(gone), least(this.#vanished));
+    const needsNumbers = !this.#saysVanished || this.#isInParts;
+    const lowest = Math.min(
+      changed[0]?.uid ?? Number.POSITIVE_INFINITY,
+      needsNumbers ? least(gone) : Number.POSITIVE_INFINITY,
+      needsNumbers ? least(this.#vanished) : Number.POSITIVE_INFINITY,
+    );
     if (lowest <= known) await this.view.loadFromUid(lowest, this.#opener.breathe);
     // Between two parts a message may have come and gone unseen.
     if (this.#isInParts) gone = gone.filter((uid) => this.view.numberOf(uid) !== undefined);
-    const isShared = this.#vanished.size === 0 && (gone.length === 0 || allowed.expunges);
+    const isShared = this.#vanished.size === 0 && (gone.length === 0 || allowed.expunges) && !this.#isInParts;
     for (const uid of gone) this.#vanished.add(uid);
     let text = '';
-    if (isShared) {
+    if (isShared && needsNumbers) {
       const followed = this.#view === undefined ? undefined : changes.follow(this.#view);
       text += this.#reportVanished(followed?.numbers ?? []);
       this.#view = followed?.view;
-    } else {
+    } else if (this.#view !== undefined || this.#vanished.size > 0) {
       if (allowed.expunges) {
-        const { view, numbers } = this.view.without(this.#vanished, modseq);
+        const { view, numbers } = needsNumbers
+          ? this.view.without(this.#vanished, modseq)
+          : this.view.forgetting(this.#vanished, modseq);
         text += this.#reportVanished(numbers);
         this.#view = view;
       }
@@ -319,22 +365,31 @@ export class SelectedMailbox {
 
   #reportVanished(numbers: readonly number[]): string {
     let text = '';
-    for (const number of numbers) text += `* ${number} EXPUNGE\r\n`;
+    if (this.#saysVanished) text = encodeVanished(rangesOf(Uint32Array.from(this.#vanished).sort()));
+    else for (const number of numbers) text += `* ${number} EXPUNGE\r\n`;
     if (this.#recent.length > 0) for (const uid of this.#vanished) if (this.isRecent(uid)) this.#recentCount--;
     this.#count -= this.#vanished.size;
     this.#vanished.clear();
     return text;
   }
 
+  /** The FETCH response with a message's flags; '' when the client does not know it. RFC 7162 §3.2.4: with its UID, where QRESYNC is on */
+  flagsResponse(status: MessageFlags, withUid: boolean): string {
+    const number = this.view.numberOf(status.uid);
+    return number === undefined ? '' : this.numberedFlags(number, status, withUid);
+  }
+
+  /** The same where the number is known. */
+  numberedFlags(number: number, status: MessageFlags, withUid: boolean): string {
+    const uid = withUid || this.#saysVanished ? `UID ${status.uid} ` : '';
+    const announcement = this.newKeywords(status.keywords);
+    return `${announcement}* ${number} FETCH (${uid}${this.flagsItem(status)}${this.modseqItem(status)})\r\n`;
+  }
+
   /** New messages come with their flags when the client asks for them. */
   #reportFlags(changed: readonly MessageFlags[], withUid: boolean): string {
     let text = '';
-    for (const status of changed) {
-      const number = this.view.numberOf(status.uid);
-      if (number === undefined) continue;
-      const item = withUid ? `UID ${status.uid} ${this.flagsItem(status)}` : this.flagsItem(status);
-      text += `${this.newKeywords(status.keywords)}* ${number} FETCH (${item})\r\n`;
-    }
+    for (const status of changed) text += this.flagsResponse(status, withUid);
     return text;
   }
 

@@ -241,8 +241,11 @@ export class ImapSession implements ImapConversation {
   }
 
   enable(name: EnableName): boolean {
-    const before = this.enabled.size;
-    return this.enabled.add(name).size > before;
+    if (this.enabled.has(name)) return false;
+    this.enabled.add(name);
+    // RFC 7162 §3.2.3
+    if (name === 'QRESYNC') this.enabled.add('CONDSTORE');
+    return true;
   }
 
   logOut(): void {

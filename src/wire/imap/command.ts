@@ -13,6 +13,7 @@ import type { LoginCommand } from './commands/login.ts';
 import type { MailboxCommand } from './commands/mailbox.ts';
 import type { RenameCommand } from './commands/rename.ts';
 import type { SearchCommand } from './commands/search.ts';
+import type { SelectCommand } from './commands/select.ts';
 import type { SimpleCommand } from './commands/simple.ts';
 import type { SortCommand } from './commands/sort.ts';
 import type { StatusCommand } from './commands/status.ts';
@@ -26,6 +27,7 @@ export type ImapCommand =
   | LoginCommand
   | AuthenticateCommand
   | MailboxCommand
+  | SelectCommand
   | RenameCommand
   | CreateCommand
   | ListCommand

@@ -5,7 +5,7 @@
 // Limits  nesting, ranges in a set, digits: base/limits.ts and below
 // Never   accepts NUL, or 8-bit characters outside of literals
 // Forgives blanks too many: between words, in lists, before the end of the line
-// RFC 3501 §4 §9, RFC 7888
+// RFC 3501 §4 §9, RFC 7162 §7, RFC 7888
 
 import { isUtf8 } from 'node:buffer';
 import { ALNUM, asciiLower, type CharacterClass, characterClass, isAll, without } from '../../base/characters.ts';
@@ -28,6 +28,9 @@ const QUOTED_UTF8 = without(characterClass([0x01, 0x7f], [0x80, 0xff]), '\r\n"\\
 
 const TAG_CHARACTERS_MAX = 64;
 const NUMBER_MAX = 0xffff_ffff;
+const DIGIT = characterClass([0x30, 0x39]);
+/** 2^63 - 1 */
+const MODSEQ_MAX = '9223372036854775807';
 
 function withThe(table: CharacterClass, characters: string): CharacterClass {
   const copy = table.slice();
@@ -109,6 +112,16 @@ export class ImapCursor extends Cursor {
     if (value > 0) return value;
     this.at = start;
     return this.fail('a number above 0');
+  }
+
+  /** `mod-sequence-valzer`: 63 bits. What is above 2^53 is above all that there are, and becomes the largest exact number. RFC 7162 §7 */
+  modSequence(): number {
+    const start = this.at;
+    const digits = this.run(DIGIT);
+    if (digits !== '' && digits.length <= MODSEQ_MAX.length && digits.padStart(MODSEQ_MAX.length, '0') <= MODSEQ_MAX)
+      return Math.min(Number(digits), Number.MAX_SAFE_INTEGER);
+    this.at = start;
+    return this.fail('a mod-sequence below 2^63');
   }
 
   tryQuoted(): string | undefined {

@@ -1,4 +1,4 @@
-// EXPUNGE and UID EXPUNGE. RFC 3501 §6.4.3, RFC 4315 §2.1
+// EXPUNGE and UID EXPUNGE. RFC 3501 §6.4.3, RFC 4315 §2.1, RFC 7162 §3.2.7
 
 import { STORE_SLICE_MESSAGES } from '../../../base/limits.ts';
 import { expunge as expungeMessages } from '../../../store/expunge.ts';
@@ -15,16 +15,21 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
     const { access, view } = mailbox;
     const slices =
       uids === undefined ? [undefined] : [...view.uidSlices(mailbox.positions(uids), STORE_SLICE_MESSAGES)];
+    let expunged = 0;
     for (const ranges of slices) {
       const args = { ...access, ranges, deletedOnly: true };
       for (let more = true; more; ) {
-        ({ more } = await session.door.writer.execute(expungeMessages, args));
+        const outcome = await session.door.writer.execute(expungeMessages, args);
+        ({ more } = outcome);
+        expunged += outcome.expunged;
         // What has gone is reported as what others removed is, and a slice at a time.
         await session.reportChanges({ expunges: true, withUid: uids !== undefined });
         await session.breathe();
         if (session.gone) return undefined;
       }
     }
-    return ok('EXPUNGE completed');
+    // RFC 7162 §3.2.7: for a client that keeps the mailbox.
+    const isKept = expunged > 0 && session.enabled.has('QRESYNC');
+    return ok('EXPUNGE completed', isKept ? `HIGHESTMODSEQ ${mailbox.modseq}` : undefined);
   },
 };

@@ -30,15 +30,16 @@ import {
 import { emailObjectId } from '../../../wire/imap/object-id.ts';
 import { encodeBody, encodeBodyStructure } from '../../../wire/imap/responses/body-structure.ts';
 import { encodeStoredEnvelope } from '../../../wire/imap/responses/envelope.ts';
-import { encodeInternalDateItem, encodeSaveDateItem } from '../../../wire/imap/responses/fetch.ts';
+import { encodeInternalDateItem, encodeModseqItem, encodeSaveDateItem } from '../../../wire/imap/responses/fetch.ts';
 import { partialPositions } from '../../../wire/imap/return-options.ts';
-import { rangesOf } from '../../../wire/imap/values.ts';
+import { type NumberSet, rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type FetchedContent, fetchedContent } from '../fetched-content.ts';
 import type { Budget } from '../fetched-section.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { countPositions, type PositionRange, slicePositions } from '../mailbox-view.ts';
 import { no, ok, type TaggedResponse } from '../reply.ts';
+import { changedPositions, writeVanishedSince } from '../resync.ts';
 import type { SelectedMailbox } from '../selected.ts';
 
 const PAGE_MESSAGES = 500;
@@ -53,9 +54,10 @@ export const fetch: CommandDefinition<FetchCommand> = {
   usesNumbers: true,
   parse: parseFetch,
   async run(command, session) {
+    if (command.attributes.has('MODSEQ')) session.enable('CONDSTORE');
+    if (command.vanished) await writeVanished(command, session);
     const fetcher = new Fetcher(command, session);
-    await session.mailbox.load(command.messages);
-    for (const { from, to } of meantPositions(command, session.mailbox)) {
+    for (const { from, to } of await meantPositions(command, session)) {
       for (let at = from; at < to && !session.gone; at += fetcher.pageMessages)
         await fetcher.page(at, Math.min(to, at + fetcher.pageMessages));
     }
@@ -63,10 +65,27 @@ export const fetch: CommandDefinition<FetchCommand> = {
   },
 };
 
-function meantPositions({ messages, partial }: FetchCommand, mailbox: SelectedMailbox): PositionRange[] {
-  const positions = mailbox.positions(messages);
+/** Before the rest. RFC 7162 §3.2.6 */
+async function writeVanished({ messages, changedSince }: FetchCommand, session: ImapConversation): Promise<void> {
+  const { mailbox } = session;
+  if (!session.enabled.has('QRESYNC')) throw new Failure('syntax', 'ENABLE QRESYNC first');
+  await writeVanishedSince(session, mailbox, changedSince!, mailbox.uidsOf(messages));
+}
+
+async function meantPositions(command: FetchCommand, session: ImapConversation): Promise<readonly PositionRange[]> {
+  const { messages, partial, changedSince } = command;
+  const { mailbox } = session;
+  const positions =
+    changedSince === undefined
+      ? await allPositions(messages, mailbox)
+      : mailbox.positionsAmong(messages, await changedPositions(session, mailbox, changedSince));
   if (partial === undefined) return positions;
   return slicePositions(positions, partialPositions(partial, countPositions(positions)));
+}
+
+async function allPositions(messages: NumberSet, mailbox: SelectedMailbox): Promise<readonly PositionRange[]> {
+  await mailbox.load(messages);
+  return mailbox.positions(messages);
 }
 
 /** What is known of a message that is about to be answered. */
@@ -78,7 +97,7 @@ type Needs = 'flags' | 'summary' | 'whole' | 'row';
 function needsOf({ sections, attributes }: FetchCommand): Needs {
   if (attributes.has('BODY') || attributes.has('BODYSTRUCTURE') || !sections.every(isWhole)) return 'row';
   if (sections.length > 0 || attributes.has('EMAILID')) return attributes.has('ENVELOPE') ? 'row' : 'whole';
-  return [...attributes].every((one) => one === 'UID' || one === 'FLAGS') ? 'flags' : 'summary';
+  return [...attributes].every((one) => one === 'UID' || one === 'FLAGS' || one === 'MODSEQ') ? 'flags' : 'summary';
 }
 
 /** BODY[]: nothing of the structure is asked for. */
@@ -195,8 +214,10 @@ class Fetcher {
   async #respond(row: Row, sections: readonly FetchedContent[], becameSeen: boolean): Promise<void> {
     const { attributes } = this.#command;
     const items: string[] = [];
-    for (const attribute of attributes) items.push(this.#attribute(attribute, row));
+    for (const attribute of attributes) if (attribute !== 'MODSEQ') items.push(this.#attribute(attribute, row));
     if (becameSeen && !attributes.has('FLAGS')) items.push(this.#flags(row));
+    // RFC 7162 §3.1: once it is switched on, in every response.
+    if (this.#session.enabled.has('CONDSTORE')) items.push(encodeModseqItem(row.modseq));
     // After the flags, so that a new keyword is announced before the response begins.
     const announcement = attributes.has('FLAGS') || becameSeen ? this.#mailbox.newKeywords(row.keywords) : '';
     let text = `${announcement}* ${this.#mailbox.view.numberOf(row.uid)} FETCH (${items.join(' ')}`;
@@ -219,7 +240,7 @@ class Fetcher {
     this.#session.write(`${text})\r\n`);
   }
 
-  #attribute(attribute: FetchAttribute, row: Row): string {
+  #attribute(attribute: Exclude<FetchAttribute, 'MODSEQ'>, row: Row): string {
     switch (attribute) {
       case 'UID':
         return `UID ${row.uid}`;

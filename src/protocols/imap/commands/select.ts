@@ -1,38 +1,52 @@
-// SELECT and EXAMINE. RFC 3501 §6.3.1, §6.3.2, RFC 8474 §4.2
+// SELECT and EXAMINE. RFC 3501 §6.3.1 §6.3.2, RFC 7162 §3.1.2 §3.1.8 §3.2.5 §3.2.11, RFC 8474 §4.2
 
 import { Failure } from '../../../base/failure.ts';
-import { type MailboxCommand, parseMailbox } from '../../../wire/imap/commands/mailbox.ts';
+import { parseSelect, type SelectCommand } from '../../../wire/imap/commands/select.ts';
 import { mailboxObjectId } from '../../../wire/imap/object-id.ts';
+import { encodeUntagged } from '../../../wire/imap/responses/status.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { findNamed } from '../named-mailbox.ts';
 import { ok, type TaggedResponse } from '../reply.ts';
+import { resynchronize } from '../resync.ts';
 import { SelectedMailbox } from '../selected.ts';
 
-export const select: CommandDefinition<MailboxCommand<'SELECT'>> = {
+export const select: CommandDefinition<SelectCommand<'SELECT'>> = {
   states: LOGGED_IN,
-  parse: parseMailbox('SELECT'),
-  run: ({ mailbox }, session) => open(session, mailbox, false),
+  parse: parseSelect('SELECT'),
+  run: (command, session) => open(session, command, false),
 };
 
-export const examine: CommandDefinition<MailboxCommand<'EXAMINE'>> = {
+export const examine: CommandDefinition<SelectCommand<'EXAMINE'>> = {
   states: LOGGED_IN,
-  parse: parseMailbox('EXAMINE'),
-  run: ({ mailbox }, session) => open(session, mailbox, true),
+  parse: parseSelect('EXAMINE'),
+  run: (command, session) => open(session, command, true),
 };
 
-async function open(session: ImapConversation, name: string, readOnly: boolean): Promise<TaggedResponse> {
+async function open(
+  session: ImapConversation,
+  { mailbox, condstore, qresync }: SelectCommand,
+  readOnly: boolean,
+): Promise<TaggedResponse> {
+  if (qresync !== undefined && !session.enabled.has('QRESYNC')) throw new Failure('syntax', 'ENABLE QRESYNC first');
   // Whatever comes of it, the old mailbox is no longer selected.
+  if (session.selected !== undefined) session.write(encodeUntagged('OK', 'Previous mailbox closed', 'CLOSED'));
   session.open(undefined);
-  const row = findNamed(session, name);
+  if (condstore) session.enable('CONDSTORE');
+  const row = findNamed(session, mailbox);
   if (row === undefined) throw gone();
   if (!row.selectable) throw new Failure('invalid', 'There is no mailbox behind this name');
-  const { reader, writer, clock, views } = session.door;
-  const opener = { reader, writer, clock, views, breathe: () => session.breathe() };
+  const { enabled, door } = session;
+  const { reader, writer, clock, views } = door;
+  const opener = { reader, writer, clock, views, enabled, breathe: () => session.breathe() };
   const key = { owner: row.owner, mailbox: row.id };
-  const selected = await SelectedMailbox.open(opener, key, { reader: session.reader, readOnly });
+  // Who knows the mailbox is told what is new of it; UNSEEN is for those who do not.
+  const isKnown = qresync?.uidValidity === row.uidValidity;
+  const as = { reader: session.reader, readOnly, ...(isKnown ? { newest: 0 } : {}) };
+  const selected = await SelectedMailbox.open(opener, key, as);
   if (selected === undefined) throw gone();
   session.write(describe(selected));
+  if (isKnown) await resynchronize(session, selected, qresync);
   session.open(selected);
   return readOnly ? ok('EXAMINE completed', 'READ-ONLY') : ok('SELECT completed', 'READ-WRITE');
 }
@@ -44,7 +58,7 @@ function describe(selected: SelectedMailbox): string {
   if (firstUnseen !== undefined) text += `* OK [UNSEEN ${firstUnseen}] First unseen message\r\n`;
   text += `* OK [UIDVALIDITY ${uidValidity}] UIDs are valid\r\n`;
   text += `* OK [UIDNEXT ${selected.uidNext}] Predicted next UID\r\n`;
-  text += `${permanentFlags}\r\n`;
+  text += `${permanentFlags}\r\n* OK [HIGHESTMODSEQ ${selected.modseq}] Highest\r\n`;
   return `${text}* OK [MAILBOXID (${mailboxObjectId(selected.access.owner, selected.access.mailbox)})] Its identifier\r\n`;
 }
 

@@ -1,5 +1,5 @@
 // STATUS: counters of one state of the mailbox, selected or not; as LIST gives them, too.
-// RFC 3501 §6.3.10, RFC 5819 §2, RFC 7889 §5, RFC 8438 §2, RFC 8474 §4.3, RFC 9051 §6.3.11
+// RFC 3501 §6.3.10, RFC 5819 §2, RFC 7162 §3.1.7, RFC 7889 §5, RFC 8438 §2, RFC 8474 §4.3, RFC 9051 §6.3.11
 
 import { Failure } from '../../../base/failure.ts';
 import type { Uid } from '../../../base/ids.ts';
@@ -42,6 +42,7 @@ async function write(
   items: readonly StatusItem[],
 ): Promise<void> {
   const { mailbox } = counters;
+  if (items.includes('HIGHESTMODSEQ')) session.enable('CONDSTORE');
   const deleted = items.includes('DELETED') ? await countDeleted(session, mailbox) : undefined;
   const values = items.map((item) => [item, statusOf(item, { ...counters, deleted }, session)] as const);
   session.write(encodeStatus(spelledFor(session, mailbox.name), values));
@@ -82,6 +83,8 @@ function statusOf(
       return session.door.limits.messageSizeBytes;
     case 'MAILBOXID':
       return `(${mailboxObjectId(mailbox.owner, mailbox.id)})`;
+    case 'HIGHESTMODSEQ':
+      return mailbox.modseq;
     default:
       return item satisfies never;
   }

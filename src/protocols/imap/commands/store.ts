@@ -1,12 +1,16 @@
-// STORE and UID STORE. RFC 3501 §6.4.6, RFC 2180 §4.2.1
+// STORE and UID STORE. RFC 3501 §6.4.6, RFC 2180 §4.2.1, RFC 7162 §3.1.3
 //
 // Slices of STORE_SLICE_MESSAGES messages are committed one after another; each is whole.
 
+import type { Modseq, Uid } from '../../../base/ids.ts';
 import { STORE_SLICE_MESSAGES } from '../../../base/limits.ts';
 import { storeFlags } from '../../../store/flags-change.ts';
 import type { UidRange } from '../../../store/mailbox-key.ts';
 import { flagsBetween } from '../../../store/messages.ts';
 import { parseStore, type StoreCommand } from '../../../wire/imap/commands/store.ts';
+import { encodeModseqItem } from '../../../wire/imap/responses/fetch.ts';
+import { encodeUidSet } from '../../../wire/imap/responses/mailbox.ts';
+import { rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
@@ -23,36 +27,59 @@ export const store: CommandDefinition<StoreCommand> = {
     const { access, view } = mailbox;
     const { byUid } = command;
     const positions = mailbox.positions(command.messages);
+    if (command.unchangedSince !== undefined) session.enable('CONDSTORE');
+    const { unchangedSince } = command;
+    const condition = unchangedSince === undefined ? {} : { unchangedSince };
+    const modified: Uid[] = [];
     // What others changed is reported first: a silent change of ours would hide it.
     await session.reportChanges({ expunges: false, withUid: byUid });
     for (const ranges of view.uidSlices(positions, STORE_SLICE_MESSAGES)) {
-      const args = { ...access, ranges, change: command.mode, by: flagSet(command.flags) };
-      const { modseq, changed } = await session.door.writer.execute(storeFlags, args);
+      const args = { ...access, ranges, change: command.mode, by: flagSet(command.flags), ...condition };
+      const outcome = await session.door.writer.execute(storeFlags, args);
       if (command.mode !== 'remove') session.write(mailbox.newKeywords(command.flags.keywords));
-      if (!command.silent) await writeFlags(session, ranges, byUid);
-      else if (changed > 0) mailbox.silence(modseq);
+      if (!command.silent || session.enabled.has('CONDSTORE')) await writeFlags(session, ranges, command, outcome);
+      else if (outcome.changed > 0) mailbox.silence(outcome.modseq);
+      for (const uid of outcome.modified) modified.push(uid);
       // A slice at a time, since a look at all of a large mailbox would hold up others.
       await session.reportChanges({ expunges: false, withUid: byUid });
       await session.breathe();
     }
     const gone = byUid ? 0 : mailbox.countVanished(positions);
+    if (modified.length > 0) {
+      const numbers = byUid ? modified : modified.map((uid) => view.numberOf(uid)!);
+      const code = `MODIFIED ${encodeUidSet(rangesOf(numbers))}`;
+      return gone === 0
+        ? ok('Some of the messages have changed since', code)
+        : no('Some of the messages have changed since, or no longer exist', code);
+    }
     if (gone === 0) return ok('STORE completed');
     if (gone === countPositions(positions)) return no('None of the messages exists any more', 'EXPUNGEISSUED');
     return ok('STORE completed for the messages that are left', 'EXPUNGEISSUED');
   },
 };
 
-/** The flags of every message that was named, changed or not. */
-async function writeFlags(session: ImapConversation, ranges: readonly UidRange[], withUid: boolean): Promise<void> {
+/** Of every message that was named, changed or not, but those that stayed as they were: its flags, or where the client asked for silence its modseq. */
+async function writeFlags(
+  session: ImapConversation,
+  ranges: readonly UidRange[],
+  { silent, byUid }: StoreCommand,
+  { modseq, modified }: { readonly modseq: Modseq; readonly modified: readonly Uid[] },
+): Promise<void> {
   const { mailbox, door } = session;
+  const stayed = new Set(modified);
+  const withUid = byUid || session.enabled.has('QRESYNC');
   for (const range of ranges) {
     let text = '';
     // A range is a part of a slice, so it is a part of a page.
     for (const message of flagsBetween(door.reader, mailbox.access, range)) {
+      // What another has changed since is told with its flags, by the report that follows.
+      if (stayed.has(message.uid) || (silent && message.modseq > modseq)) continue;
       mailbox.reported(message);
-      const uid = withUid ? `UID ${message.uid} ` : '';
-      const announcement = mailbox.newKeywords(message.keywords);
-      text += `${announcement}* ${mailbox.view.numberOf(message.uid)} FETCH (${uid}${mailbox.flagsItem(message)})\r\n`;
+      if (!silent) text += mailbox.flagsResponse(message, withUid);
+      else {
+        const uid = withUid ? `UID ${message.uid} ` : '';
+        text += `* ${mailbox.view.numberOf(message.uid)} FETCH (${uid}${encodeModseqItem(message.modseq)})\r\n`;
+      }
     }
     session.write(text);
     await session.breathe();

@@ -18,9 +18,9 @@ import { parseFetch } from './fetch.ts';
 import { parseId } from './id.ts';
 import { parseList, parseLsub } from './list.ts';
 import { parseLogin } from './login.ts';
-import { parseMailbox } from './mailbox.ts';
 import { parseRename } from './rename.ts';
 import { parseSearch } from './search.ts';
+import { parseSelect } from './select.ts';
 import { parseSimple } from './simple.ts';
 import { parseSort } from './sort.ts';
 import { parseStatus } from './status.ts';
@@ -32,7 +32,7 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['ID', parseId],
   ['LOGIN', parseLogin],
   ['AUTHENTICATE', parseAuthenticate],
-  ['SELECT', parseMailbox('SELECT')],
+  ['SELECT', parseSelect('SELECT')],
   ['CREATE', parseCreate],
   ['NAMESPACE', parseSimple('NAMESPACE')],
   ['RENAME', parseRename],
@@ -73,6 +73,7 @@ const sequence = (...ranges: [number, number][]): NumberSet => ({
   ranges: ranges.map(([first, last]) => ({ first, last })),
 });
 const uids = (...ranges: [number, number][]): NumberSet => ({ ...sequence(...ranges), unit: 'uid' });
+const unmodified = { changedSince: undefined, vanished: false };
 const saved: NumberSet = { unit: 'saved', ranges: [] };
 const none = { system: [], keywords: [] } as const;
 const whole = { part: [], text: undefined, fields: [] } as const;
@@ -106,8 +107,8 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ['LOGIN ann@acme.example ""', { name: 'LOGIN', login: 'ann@acme.example', password: '' }],
   ['AUTHENTICATE plain', { name: 'AUTHENTICATE', mechanism: 'PLAIN', initial: undefined }],
   ['AUTHENTICATE PLAIN AGEAYg==', { name: 'AUTHENTICATE', mechanism: 'PLAIN', initial: 'AGEAYg==' }],
-  ['SELECT inBOX', { name: 'SELECT', mailbox: 'INBOX' }],
-  ['SELECT "Entw&APw-rfe/&-"', { name: 'SELECT', mailbox: 'Entwürfe/&' }],
+  ['SELECT inBOX', { name: 'SELECT', mailbox: 'INBOX', condstore: false, qresync: undefined }],
+  ['SELECT "Entw&APw-rfe/&-"', { name: 'SELECT', mailbox: 'Entwürfe/&', condstore: false, qresync: undefined }],
   ['CREATE {5}\r\na b/c', { name: 'CREATE', mailbox: 'a b/c', uses: undefined }],
   ['CREATE x (USE (\\Sent \\foo))', { name: 'CREATE', mailbox: 'x', uses: ['\\Sent', '\\foo'] }],
   ['CREATE x ()', { name: 'CREATE', mailbox: 'x', uses: undefined }],
@@ -131,7 +132,14 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ['STATUS INBOX (messages UNSEEN MESSAGES)', { name: 'STATUS', mailbox: 'INBOX', items: ['MESSAGES', 'UNSEEN'] }],
   [
     'FETCH 1 FLAGS',
-    { name: 'FETCH', messages: sequence([1, 1]), attributes: new Set(['FLAGS']), sections: [], partial: undefined },
+    {
+      name: 'FETCH',
+      messages: sequence([1, 1]),
+      attributes: new Set(['FLAGS']),
+      sections: [],
+      partial: undefined,
+      ...unmodified,
+    },
   ],
   [
     'UID FETCH 4:*,2 ALL',
@@ -141,6 +149,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
       attributes: new Set(['UID', 'FLAGS', 'INTERNALDATE', 'RFC822.SIZE', 'ENVELOPE']),
       sections: [],
       partial: undefined,
+      ...unmodified,
     },
   ],
   [
@@ -160,6 +169,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
         { section: { ...whole, text: 'HEADER' }, partial: undefined, peek: true, alias: 'RFC822.HEADER' },
       ],
       partial: undefined,
+      ...unmodified,
     },
   ],
   [
@@ -177,6 +187,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
         },
       ],
       partial: undefined,
+      ...unmodified,
     },
   ],
   [
@@ -193,6 +204,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
         { preview: 'lazy', peek: true },
       ],
       partial: undefined,
+      ...unmodified,
     },
   ],
   [
@@ -203,11 +215,20 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
       attributes: new Set(['UID']),
       sections: [],
       partial: { from: -1, to: -3 },
+      ...unmodified,
     },
   ],
   [
     'STORE 1:3 FLAGS ()',
-    { name: 'STORE', byUid: false, messages: sequence([1, 3]), mode: 'replace', silent: false, flags: none },
+    {
+      name: 'STORE',
+      byUid: false,
+      messages: sequence([1, 3]),
+      mode: 'replace',
+      silent: false,
+      flags: none,
+      unchangedSince: undefined,
+    },
   ],
   [
     'UID STORE 7 +flags.silent \\Deleted Junk JUNK',
@@ -218,6 +239,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
       mode: 'add',
       silent: true,
       flags: { system: ['\\Deleted'], keywords: ['Junk'] },
+      unchangedSince: undefined,
     },
   ],
   [
@@ -229,6 +251,72 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
       mode: 'remove',
       silent: false,
       flags: { system: ['\\Draft'], keywords: [] },
+      unchangedSince: undefined,
+    },
+  ],
+  [
+    'UID FETCH 300:500 (FLAGS) (CHANGEDSINCE 12345 VANISHED)',
+    {
+      name: 'FETCH',
+      messages: uids([300, 500]),
+      attributes: new Set(['UID', 'FLAGS', 'MODSEQ']),
+      sections: [],
+      partial: undefined,
+      changedSince: 12345,
+      vanished: true,
+    },
+  ],
+  [
+    'STORE 7 (UNCHANGEDSINCE 9223372036854775807) +FLAGS.SILENT (\\Deleted)',
+    {
+      name: 'STORE',
+      byUid: false,
+      messages: sequence([7, 7]),
+      mode: 'add',
+      silent: true,
+      flags: { system: ['\\Deleted'], keywords: [] },
+      unchangedSince: Number.MAX_SAFE_INTEGER,
+    },
+  ],
+  ['SELECT INBOX (CONDSTORE)', { name: 'SELECT', mailbox: 'INBOX', condstore: true, qresync: undefined }],
+  [
+    'SELECT INBOX (QRESYNC (67890007 90060115194045000 41:211,214:541 (1,3 41,44)))',
+    {
+      name: 'SELECT',
+      mailbox: 'INBOX',
+      condstore: false,
+      qresync: {
+        uidValidity: 67890007,
+        modseq: Number.MAX_SAFE_INTEGER,
+        uids: [
+          { first: 41, last: 211 },
+          { first: 214, last: 541 },
+        ],
+        pairs: {
+          numbers: [
+            { first: 1, last: 1 },
+            { first: 3, last: 3 },
+          ],
+          uids: [
+            { first: 41, last: 41 },
+            { first: 44, last: 44 },
+          ],
+        },
+      },
+    },
+  ],
+  [
+    'SELECT INBOX (QRESYNC (7 9 (1 4)))',
+    {
+      name: 'SELECT',
+      mailbox: 'INBOX',
+      condstore: false,
+      qresync: {
+        uidValidity: 7,
+        modseq: 9,
+        uids: undefined,
+        pairs: { numbers: [{ first: 1, last: 1 }], uids: [{ first: 4, last: 4 }] },
+      },
     },
   ],
   ['COPY 1,3 Trash', { name: 'COPY', messages: sequence([1, 1], [3, 3]), mailbox: 'Trash' }],
@@ -238,7 +326,10 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ['EXPUNGE', { name: 'EXPUNGE', uids: undefined }],
   ['UID EXPUNGE 1:*', { name: 'EXPUNGE', uids: uids([1, STAR]) }],
   ['SEARCH ALL', { name: 'SEARCH', byUid: false, returns: undefined, unknownCharset: undefined, key: { key: 'all' } }],
-  ['FETCH $ UID', { name: 'FETCH', messages: saved, attributes: new Set(['UID']), sections: [], partial: undefined }],
+  [
+    'FETCH $ UID',
+    { name: 'FETCH', messages: saved, attributes: new Set(['UID']), sections: [], partial: undefined, ...unmodified },
+  ],
   ['UID EXPUNGE $', { name: 'EXPUNGE', uids: saved }],
   [
     'UID SEARCH RETURN (MIN partial -1:-100 SAVE) CHARSET UTF-8 UID $ $ OLDER 60 YOUNGER 1',
@@ -376,6 +467,20 @@ const wrong: readonly string[] = [
   'AUTHENTICATE PLAIN(',
   'SELECT',
   'SELECT a b',
+  'SELECT a ()',
+  'SELECT a (CONDSTOR)',
+  'SELECT a (QRESYNC (0 1))',
+  'SELECT a (QRESYNC (1 0))',
+  'SELECT a (QRESYNC (1 9223372036854775808))',
+  'SELECT a (QRESYNC (1 1 1:*))',
+  'SELECT a (QRESYNC (1 1 1:3 (1:* 1)))',
+  'SELECT a (QRESYNC (1 1) QRESYNC (1 1))',
+  'STORE 1 (UNCHANGEDSINCE 9223372036854775808) FLAGS ()',
+  'STORE 1 (UNCHANGEDSINCE -1) FLAGS ()',
+  'STORE 1 (CHANGEDSINCE 1) FLAGS ()',
+  'FETCH 1 FLAGS (CHANGEDSINCE 9223372036854775808)',
+  'FETCH 1 FLAGS (CHANGEDSINCE 1 VANISHED)',
+  'UID FETCH 1 FLAGS (VANISHED)',
   'SELECT a*',
   'RENAME a',
   'LIST ""',

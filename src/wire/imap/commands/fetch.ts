@@ -1,4 +1,4 @@
-// FETCH and UID FETCH as values. RFC 3501 §6.4.5, RFC 3516 §4.2, RFC 4466 §2.4, RFC 8474 §5.3, RFC 8514 §4.2, RFC 8970 §6, RFC 9394 §3.3
+// FETCH and UID FETCH as values. RFC 3501 §6.4.5, RFC 3516 §4.2, RFC 4466 §2.4, RFC 7162 §3.1.4 §3.2.6, RFC 8474 §5.3, RFC 8514 §4.2, RFC 8970 §6, RFC 9394 §3.3
 
 import { IMAP_FETCH_ITEMS_MAX } from '../../../base/limits.ts';
 import { parsePartial, parseSection } from '../body-section.ts';
@@ -14,6 +14,7 @@ const names = [
   'BODY',
   'BODYSTRUCTURE',
   'UID',
+  'MODSEQ',
   'SAVEDATE',
   'EMAILID',
   'THREADID',
@@ -57,6 +58,10 @@ export interface FetchCommand {
   readonly sections: readonly FetchContent[];
   /** Which of the messages, counted as SEARCH counts its results; UID FETCH only. */
   readonly partial: PartialRange | undefined;
+  /** Only messages that have changed above this modseq. */
+  readonly changedSince: number | undefined;
+  /** What has gone since then is told, too; UID FETCH only. */
+  readonly vanished: boolean;
 }
 
 const attributes = new Map<string, FetchAttribute>(names.map((name) => [name, name]));
@@ -83,26 +88,40 @@ export function parseFetch(cursor: ImapCursor, byUid: boolean): FetchCommand {
   const found = { attributes: new Set<FetchAttribute>(byUid ? ['UID'] : []), sections: [] as FetchContent[] };
   if (cursor.peek() !== 0x28) parseItem(cursor, found, true);
   else if (cursor.list(() => parseItem(cursor, found, false)).length === 0) cursor.fail('an item to fetch');
-  const partial = cursor.tryTake(' (') ? parseModifiers(cursor, byUid) : undefined;
+  const modifiers = cursor.tryTake(' (') ? parseModifiers(cursor, byUid) : NO_MODIFIERS;
+  // RFC 7162 §3.1.4.1: implied.
+  if (modifiers.changedSince !== undefined) found.attributes.add('MODSEQ');
   cursor.end();
-  return { name: 'FETCH', messages, ...found, partial };
+  return { name: 'FETCH', messages, ...found, ...modifiers };
 }
 
-function parseModifiers(cursor: ImapCursor, byUid: boolean): PartialRange | undefined {
+type Modifiers = Pick<FetchCommand, 'partial' | 'changedSince' | 'vanished'>;
+
+const NO_MODIFIERS: Modifiers = { partial: undefined, changedSince: undefined, vanished: false };
+
+function parseModifiers(cursor: ImapCursor, byUid: boolean): Modifiers {
   let partial: PartialRange | undefined;
+  let changedSince: number | undefined;
+  let vanished = false;
   cursor.at--;
-  cursor.list(() => {
+  const count = cursor.list(() => {
     const start = cursor.at;
     const word = cursor.word();
     if (word === 'PARTIAL' && byUid && partial === undefined) {
       cursor.space();
       partial = parsePartialRange(cursor);
-      return;
+    } else if (word === 'CHANGEDSINCE' && changedSince === undefined) {
+      cursor.space();
+      changedSince = cursor.modSequence();
+    } else if (word === 'VANISHED' && byUid && !vanished) vanished = true;
+    else {
+      cursor.at = start;
+      cursor.fail('a modifier');
     }
-    cursor.at = start;
-    cursor.fail('a modifier');
-  });
-  return partial ?? cursor.fail('a modifier');
+  }).length;
+  if (count === 0) cursor.fail('a modifier');
+  if (vanished && changedSince === undefined) cursor.fail('CHANGEDSINCE beside VANISHED');
+  return { partial, changedSince, vanished };
 }
 
 function parseItem(

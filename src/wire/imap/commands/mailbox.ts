@@ -1,8 +1,8 @@
-// The commands whose one argument is a mailbox. RFC 3501 §6.3.1, §6.3.2, §6.3.4, §6.3.6, §6.3.7
+// The commands whose one argument is a mailbox. RFC 3501 §6.3.4, §6.3.6, §6.3.7
 
 import type { ImapCursor } from '../grammar.ts';
 
-export type MailboxCommandName = 'SELECT' | 'EXAMINE' | 'DELETE' | 'SUBSCRIBE' | 'UNSUBSCRIBE';
+export type MailboxCommandName = 'DELETE' | 'SUBSCRIBE' | 'UNSUBSCRIBE';
 
 export interface MailboxCommand<N extends MailboxCommandName = MailboxCommandName> {
   readonly name: N;

@@ -10,6 +10,11 @@ export function encodeFlagsItem(flags: readonly string[]): string {
   return `FLAGS (${flags.join(' ')})`;
 }
 
+/** RFC 7162 §3.1.4 */
+export function encodeModseqItem(modseq: number): string {
+  return `MODSEQ (${modseq})`;
+}
+
 /** `INTERNALDATE " 1-Jan-2026 00:00:00 +0000"`: always in UTC. */
 export function encodeInternalDateItem(internalDate: number): string {
   return `INTERNALDATE "${formatImapDateTime(internalDate)}"`;
