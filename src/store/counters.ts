@@ -36,13 +36,15 @@ function countUnclaimed(reader: Reader, { owner, id, recentFrom, uidNext }: Mail
   }
 }
 
-/** Messages marked \\Deleted. */
+/** Messages marked \Deleted. */
 export interface Deleted {
   readonly messages: number;
+  readonly octets: number;
 }
 
-const DELETED_PAGE = `SELECT coalesce(sum(flags & ${DELETED} <> 0), 0) AS messages, max(uid) AS last, count(*) AS looked
-  FROM (SELECT uid, flags FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT ${PAGE_ROWS})`;
+const DELETED_PAGE = `SELECT coalesce(sum(flags & ${DELETED} <> 0), 0) AS messages, 
+    coalesce(sum(iif(flags & ${DELETED}, size, 0)), 0) AS octets, max(uid) AS last, count(*) AS looked
+  FROM (SELECT uid, flags, size FROM mailbox_message WHERE account = ? AND mailbox = ? AND uid > ? ORDER BY uid LIMIT ${PAGE_ROWS})`;
 
 /** Those of one page above a UID; `last` is where the next page begins, undefined at the end. */
 export function deletedPage(
@@ -52,5 +54,6 @@ export function deletedPage(
 ): Deleted & { readonly last: Uid | undefined } {
   const row = reader.get(DELETED_PAGE, owner, mailbox, after ?? 0);
   const isFull = Number(row?.['looked']) === PAGE_ROWS;
-  return { messages: Number(row?.['messages']), last: isFull ? idOf<Uid>(row?.['last']) : undefined };
+  const [messages, octets] = [Number(row?.['messages']), Number(row?.['octets'])];
+  return { messages, octets, last: isFull ? idOf<Uid>(row?.['last']) : undefined };
 }

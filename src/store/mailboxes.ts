@@ -129,6 +129,10 @@ export function listMailboxes(reader: Reader, owner: AccountId): Mailbox[] {
     .map(toMailbox);
 }
 
+export function countMailboxes(reader: Reader, owner: AccountId): number {
+  return Number(reader.get('SELECT count(*) AS n FROM mailbox WHERE account = ?', owner)?.['n']);
+}
+
 /** Subscribed names, whether or not a mailbox of that name exists. RFC 3501 §6.3.6 */
 export function listSubscriptions(reader: Reader, subscriber: AccountId): string[] {
   return reader

@@ -11,8 +11,11 @@ import { deleteCommand } from './commands/delete.ts';
 import { enable } from './commands/enable.ts';
 import { expunge } from './commands/expunge.ts';
 import { fetch } from './commands/fetch.ts';
+import { getquota } from './commands/getquota.ts';
+import { getquotaroot } from './commands/getquotaroot.ts';
 import { id } from './commands/id.ts';
 import { idle } from './commands/idle.ts';
+import { language } from './commands/language.ts';
 import { list } from './commands/list.ts';
 import { login } from './commands/login.ts';
 import { logout } from './commands/logout.ts';
@@ -23,12 +26,14 @@ import { noop } from './commands/noop.ts';
 import { rename } from './commands/rename.ts';
 import { search } from './commands/search.ts';
 import { examine, select } from './commands/select.ts';
+import { setquota } from './commands/setquota.ts';
 import { sort } from './commands/sort.ts';
 import { starttls } from './commands/starttls.ts';
 import { status } from './commands/status.ts';
 import { store } from './commands/store.ts';
 import { subscribe, unsubscribe } from './commands/subscribe.ts';
 import { thread } from './commands/thread.ts';
+import { unauthenticate } from './commands/unauthenticate.ts';
 import { unselect } from './commands/unselect.ts';
 import { type CommandEntry, entry } from './handler.ts';
 
@@ -36,6 +41,8 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['CAPABILITY', entry(capability)],
   ['NOOP', entry(noop)],
   ['LOGOUT', entry(logout)],
+  ['LANGUAGE', entry(language)],
+  ['UNAUTHENTICATE', entry(unauthenticate)],
   ['ID', entry(id)],
   ['ENABLE', entry(enable)],
   ['STARTTLS', entry(starttls)],
@@ -52,6 +59,9 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['LIST', entry(list)],
   ['LSUB', entry(lsub)],
   ['STATUS', entry(status)],
+  ['GETQUOTA', entry(getquota)],
+  ['GETQUOTAROOT', entry(getquotaroot)],
+  ['SETQUOTA', entry(setquota)],
   ['APPEND', entry(append)],
   ['IDLE', entry(idle)],
   ['CHECK', entry(check)],

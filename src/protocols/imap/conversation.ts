@@ -23,6 +23,8 @@ export interface AnnouncedMessage {
 export interface ImapLogin {
   readonly account: AccountId;
   readonly quota?: Quota | undefined;
+  /** The primary one first. */
+  readonly addresses: readonly string[];
   /** The account is a list's, which a member reads. */
   readonly isOfList?: true;
 }
@@ -44,10 +46,14 @@ export interface ImapConversation extends SectionOutput {
   enable(name: EnableName): boolean;
   /** The account that has logged in: the reader, whose flags are shown and changed. */
   readonly reader: AccountId;
+  /** Its primary address, '' where it has none. */
+  readonly address: string;
   /** What its mailboxes may hold. */
   readonly quota: Quota | undefined;
   /** The account whose mailboxes are named in commands: the reader's own. */
   readonly owner: AccountId;
+  /** The login is over, and another may come. */
+  unauthenticate(): void;
   /** No command runs behind this one. */
   logOut(): void;
 

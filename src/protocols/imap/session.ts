@@ -18,7 +18,12 @@ import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
 import type { Quota } from '../../store/quota.ts';
 import type { Line } from '../../wire/framer.ts';
-import { CommandFramer, type ImapFrame, sessionFramerLimits } from '../../wire/imap/command-framer.ts';
+import {
+  CommandFramer,
+  type ImapFrame,
+  LOGIN_FRAMER_LIMITS,
+  sessionFramerLimits,
+} from '../../wire/imap/command-framer.ts';
 import { startsMessage } from '../../wire/imap/commands/append.ts';
 import { ImapCursor, tagOf } from '../../wire/imap/grammar.ts';
 import { encodeContinuation, encodeTagged, encodeUntagged } from '../../wire/imap/responses/status.ts';
@@ -179,6 +184,10 @@ export class ImapSession implements ImapConversation {
     return this.#account;
   }
 
+  get address(): string {
+    return this.#login?.now()?.addresses[0] ?? '';
+  }
+
   get quota(): Quota | undefined {
     return this.#login?.now()?.quota;
   }
@@ -246,6 +255,18 @@ export class ImapSession implements ImapConversation {
     // RFC 7162 §3.2.3
     if (name === 'QRESYNC') this.enabled.add('CONDSTORE');
     return true;
+  }
+
+  unauthenticate(): void {
+    this.open(undefined);
+    this.#unwatch?.();
+    this.#unwatchLogin?.();
+    this.#unwatch = this.#unwatchLogin = undefined;
+    this.#login = this.#account = undefined;
+    this.enabled.clear();
+    this.#state = 'not-authenticated';
+    this.connection.framer.limits = LOGIN_FRAMER_LIMITS;
+    this.connection.deadline(this.door.limits.loginTimeoutMs, this.#late);
   }
 
   logOut(): void {

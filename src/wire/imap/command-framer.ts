@@ -21,7 +21,7 @@ export interface ImapFramerLimits {
 }
 
 /** A full ID, thirty values of 1024 octets, is a line of 32 KiB (RFC 2971 §3.3). */
-const LOGIN_FRAMER_LIMITS: ImapFramerLimits = {
+export const LOGIN_FRAMER_LIMITS: ImapFramerLimits = {
   lineBytes: 32_768,
   literalBytes: 4096,
   commandBytes: 36_864,

@@ -8,9 +8,11 @@ import type { EnableCommand } from './commands/enable.ts';
 import type { ExpungeCommand } from './commands/expunge.ts';
 import type { FetchCommand } from './commands/fetch.ts';
 import type { IdCommand } from './commands/id.ts';
+import type { LanguageCommand } from './commands/language.ts';
 import type { ListCommand, LsubCommand } from './commands/list.ts';
 import type { LoginCommand } from './commands/login.ts';
 import type { MailboxCommand } from './commands/mailbox.ts';
+import type { QuotaCommand } from './commands/quota.ts';
 import type { RenameCommand } from './commands/rename.ts';
 import type { SearchCommand } from './commands/search.ts';
 import type { SelectCommand } from './commands/select.ts';
@@ -30,6 +32,8 @@ export type ImapCommand =
   | SelectCommand
   | RenameCommand
   | CreateCommand
+  | LanguageCommand
+  | QuotaCommand
   | ListCommand
   | LsubCommand
   | StatusCommand

@@ -1,5 +1,6 @@
 // STATUS: counters of one state of the mailbox, selected or not; as LIST gives them, too.
-// RFC 3501 §6.3.10, RFC 5819 §2, RFC 7162 §3.1.7, RFC 7889 §5, RFC 8438 §2, RFC 8474 §4.3, RFC 9051 §6.3.11
+// RFC 3501 §6.3.10, RFC 5819 §2, RFC 7162 §3.1.7, RFC 7889 §5, RFC 8438 §2, RFC 8474 §4.3, RFC 9051 §6.3.11,
+// RFC 9208 §4.3
 
 import { Failure } from '../../../base/failure.ts';
 import type { Uid } from '../../../base/ids.ts';
@@ -43,16 +44,18 @@ async function write(
 ): Promise<void> {
   const { mailbox } = counters;
   if (items.includes('HIGHESTMODSEQ')) session.enable('CONDSTORE');
-  const deleted = items.includes('DELETED') ? await countDeleted(session, mailbox) : undefined;
+  const asksForDeleted = items.includes('DELETED') || items.includes('DELETED-STORAGE');
+  const deleted = asksForDeleted ? await countDeleted(session, mailbox) : undefined;
   const values = items.map((item) => [item, statusOf(item, { ...counters, deleted }, session)] as const);
   session.write(encodeStatus(spelledFor(session, mailbox.name), values));
 }
 
 async function countDeleted(session: ImapConversation, { owner, id }: Mailbox): Promise<Deleted> {
-  const found = { messages: 0 };
+  const found = { messages: 0, octets: 0 };
   for (let after: Uid | undefined = undefined; ; ) {
     const page = deletedPage(session.door.reader, { owner, mailbox: id }, after);
     found.messages += page.messages;
+    found.octets += page.octets;
     if (page.last === undefined || session.gone) return found;
     after = page.last;
     await session.breathe();
@@ -79,6 +82,8 @@ function statusOf(
       return mailbox.bytes;
     case 'DELETED':
       return deleted?.messages ?? 0;
+    case 'DELETED-STORAGE':
+      return deleted?.octets ?? 0;
     case 'APPENDLIMIT':
       return session.door.limits.messageSizeBytes;
     case 'MAILBOXID':

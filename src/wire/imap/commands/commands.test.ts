@@ -16,8 +16,10 @@ import { parseCreate } from './create.ts';
 import { parseExpunge } from './expunge.ts';
 import { parseFetch } from './fetch.ts';
 import { parseId } from './id.ts';
+import { parseLanguage } from './language.ts';
 import { parseList, parseLsub } from './list.ts';
 import { parseLogin } from './login.ts';
+import { parseGetQuota, parseGetQuotaRoot, parseSetQuota } from './quota.ts';
 import { parseRename } from './rename.ts';
 import { parseSearch } from './search.ts';
 import { parseSelect } from './select.ts';
@@ -35,6 +37,10 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['SELECT', parseSelect('SELECT')],
   ['CREATE', parseCreate],
   ['NAMESPACE', parseSimple('NAMESPACE')],
+  ['GETQUOTA', parseGetQuota],
+  ['GETQUOTAROOT', parseGetQuotaRoot],
+  ['SETQUOTA', parseSetQuota],
+  ['LANGUAGE', parseLanguage],
   ['RENAME', parseRename],
   ['LIST', parseList],
   ['LSUB', parseLsub],
@@ -113,6 +119,11 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ['CREATE x (USE (\\Sent \\foo))', { name: 'CREATE', mailbox: 'x', uses: ['\\Sent', '\\foo'] }],
   ['CREATE x ()', { name: 'CREATE', mailbox: 'x', uses: undefined }],
   ['NAMESPACE', { name: 'NAMESPACE' }],
+  ['GETQUOTA ""', { name: 'GETQUOTA', root: '' }],
+  ['GETQUOTAROOT inbox', { name: 'GETQUOTAROOT', mailbox: 'INBOX' }],
+  ['SETQUOTA "#user/alice" (STORAGE 512 X-Y 3)', { name: 'SETQUOTA', root: '#user/alice' }],
+  ['LANGUAGE', { name: 'LANGUAGE', ranges: [] }],
+  ['LANGUAGE * FR-CA "EN-CA"', { name: 'LANGUAGE', ranges: ['*', 'fr-ca', 'en-ca'] }],
   ['RENAME a "b"', { name: 'RENAME', from: 'a', to: 'b' }],
   ['LIST "" *', { ...plainList, patterns: ['*'] }],
   ['LIST a/ %/b]', { ...plainList, reference: 'a/', patterns: ['%/b]'] }],
@@ -495,6 +506,10 @@ const wrong: readonly string[] = [
   'LIST "" * RETURN (X)',
   'LIST "" * RETURN (STATUS ())',
   'CREATE x USE',
+  'SETQUOTA x (STORAGE)',
+  'SETQUOTA x',
+  'LANGUAGE (en)',
+  `LANGUAGE${' en'.repeat(101)}`,
   'CREATE x (USE)',
   'CREATE x (USE ())(USE ())',
   'CREATE x (USE () USE ())',

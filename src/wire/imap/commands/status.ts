@@ -1,4 +1,4 @@
-// STATUS as a value. RFC 3501 §6.3.10, RFC 9051 §6.3.11 (SIZE, DELETED), RFC 7162 §3.1.7, RFC 7889 §5, RFC 8474 §4.3
+// STATUS as a value. RFC 3501 §6.3.10, RFC 7162 §3.1.7, RFC 7889 §5, RFC 8474 §4.3, RFC 9051 §6.3.11 (SIZE, DELETED), RFC 9208 §7
 
 import type { ImapCursor } from '../grammar.ts';
 
@@ -10,6 +10,7 @@ const statusItems = [
   'UNSEEN',
   'SIZE',
   'DELETED',
+  'DELETED-STORAGE',
   'APPENDLIMIT',
   'MAILBOXID',
   'HIGHESTMODSEQ',
