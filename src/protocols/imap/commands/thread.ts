@@ -1,7 +1,7 @@
 // THREAD and UID THREAD: found messages with what answers them, by what their rows say.
 //
 // Limits  IMAP_SORT_MESSAGES_MAX messages
-// RFC 5256 §3 BASE.6.4.THREAD; REFS as Dovecot: no subjects, by internal dates, the thread with the latest message last
+// RFC 5256 §3 BASE.6.4.THREAD; REFS as Dovecot: no subjects, the thread with the latest message last
 
 import { baseSubject } from '../../../message/base-subject.ts';
 import { decodeHeader } from '../../../message/header-values.ts';
@@ -51,7 +51,7 @@ function threaded(row: MessageSummary, algorithm: ThreadCommand['algorithm']): T
     references: usesReferences ? ancestorIds(header[10], header[8]) : [],
     subject: base,
     isReply,
-    date: usesSubjects ? sentDate(header[0], row.internalDate) : row.internalDate,
+    date: sentDate(header[0], row.internalDate),
   };
 }
 
