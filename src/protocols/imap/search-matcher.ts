@@ -78,6 +78,7 @@ export class SearchMatcher {
       case 'flag':
         return key.flag === '\\Recent' ? 'numbers' : 'flags';
       case 'keyword':
+      case 'modseq':
         return 'flags';
       case 'body':
       case 'text':
@@ -151,6 +152,8 @@ export class SearchMatcher {
         const wanted = key.keyword.toLowerCase();
         return candidate.flags.keywords.some((keyword) => keyword.toLowerCase() === wanted) === key.isSet;
       }
+      case 'modseq':
+        return candidate.flags && candidate.flags.modseq >= key.from;
       case 'size': {
         if (candidate.summary === undefined) return undefined;
         const { size } = candidate.summary;

@@ -3,10 +3,14 @@
 // In      where results come from, in their order; RETURN's options
 // Out     the ESEARCH response; the numbers that `$` means from then on
 // Only as much is searched as is answered: MIN ends at the first match, MAX and PARTIAL from the end begin there
-// RFC 4731 §3.1, RFC 5182 §2.4, RFC 9394 §3.1 §3.2
+// RFC 4731 §3.1 §3.2, RFC 5182 §2.4, RFC 7162 §3.1.5, RFC 9394 §3.1 §3.2
 
+import type { Modseq } from '../../base/ids.ts';
+import { flagsBetween, PAGE_ROWS } from '../../store/messages.ts';
+import { asksForModseq, type SearchKey } from '../../wire/imap/commands/search.ts';
 import { encodeSearchResult, type SearchResult } from '../../wire/imap/responses/esearch.ts';
 import { partialPositions, type ReturnOptions } from '../../wire/imap/return-options.ts';
+import { rangesOf } from '../../wire/imap/values.ts';
 import type { ImapConversation } from './conversation.ts';
 import type { SelectedMailbox } from './selected.ts';
 
@@ -75,13 +79,34 @@ export async function writeNumbers(
   session: ImapConversation,
   name: 'SEARCH' | 'SORT',
   found: readonly number[],
+  modseq?: Modseq,
 ): Promise<void> {
   session.write(`* ${name}`);
   for (let at = 0; at < found.length; at += NUMBERS_A_PIECE) {
     session.write(` ${found.slice(at, at + NUMBERS_A_PIECE).join(' ')}`);
     await session.breathe();
   }
-  session.write('\r\n');
+  session.write(modseq === undefined ? '\r\n' : ` (MODSEQ ${modseq})\r\n`);
+}
+
+/** The highest mod-sequence of what was found, where the keys ask for some and something was. RFC 7162 §3.1.5 */
+export async function foundModseq(
+  session: ImapConversation,
+  key: SearchKey,
+  found: readonly number[],
+): Promise<Modseq | undefined> {
+  if (!asksForModseq(key)) return undefined;
+  session.enable('CONDSTORE');
+  const { mailbox, door } = session;
+  const positions = rangesOf(Uint32Array.from(found).sort()).map(({ first, last }) => ({ from: first - 1, to: last }));
+  let highest: Modseq | undefined;
+  for (const slice of mailbox.view.uidSlices(positions, PAGE_ROWS)) {
+    for (const range of slice)
+      for (const { modseq } of flagsBetween(door.reader, mailbox.access, range))
+        if (highest === undefined || modseq > highest) highest = modseq;
+    await session.breathe();
+  }
+  return highest;
 }
 
 export async function writeAnswer(
@@ -89,6 +114,7 @@ export async function writeAnswer(
   mailbox: SelectedMailbox,
   { min, max, count, all, partial }: Answer,
   byUid: boolean,
+  modseq?: Modseq,
 ): Promise<void> {
   const one = (number: number | undefined) => number && numbersFor(mailbox, [number], byUid)[0];
   const result = {
@@ -99,6 +125,7 @@ export async function writeAnswer(
     count,
     all: all && numbersFor(mailbox, all, byUid),
     partial: partial && { range: partial.range, results: numbersFor(mailbox, partial.results, byUid) },
+    modseq,
   };
   for (const piece of encodeSearchResult(result)) {
     session.write(piece);

@@ -16,6 +16,9 @@ export const move: CommandDefinition<CopyCommand<'MOVE'>> = {
     const copyUid = await transfer(session, command, moveMessages);
     if (copyUid === undefined) return ok('MOVE completed, no message is there');
     session.write(encodeUntagged('OK', 'Moved', copyUid));
-    return ok('MOVE completed');
+    if (!session.enabled.has('QRESYNC')) return ok('MOVE completed');
+    // RFC 7162 §3.2.9: up to where the client knows the mailbox when it has heard of what went.
+    await session.reportChanges({ expunges: true });
+    return ok('MOVE completed', `HIGHESTMODSEQ ${session.mailbox.modseq}`);
   },
 };

@@ -3,13 +3,21 @@
 // RFC 3501 §6.4.4, RFC 4731, RFC 5182 §2.1, RFC 9051 §6.4.4, RFC 5530 §3 BADCHARSET
 
 import { Failure } from '../../../base/failure.ts';
-import { parseSearch, type SearchCommand } from '../../../wire/imap/commands/search.ts';
+import { parseSearch, type SearchCommand, type SearchKey } from '../../../wire/imap/commands/search.ts';
 import type { ReturnOptions } from '../../../wire/imap/return-options.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
-import { answerOf, numbersFor, type Results, saveResults, writeAnswer, writeNumbers } from '../search-results.ts';
+import {
+  answerOf,
+  foundModseq,
+  numbersFor,
+  type Results,
+  saveResults,
+  writeAnswer,
+  writeNumbers,
+} from '../search-results.ts';
 import { SearchWalk } from '../search-walk.ts';
 
 /** IMAP4rev2 knows no other response. RFC 9051 §6.4.4 */
@@ -26,8 +34,10 @@ export const search: CommandDefinition<SearchCommand> = {
       const walk = await SearchWalk.open(session, session.mailbox, command.key);
       const isRev2 = (session.enabled as ReadonlySet<string>).has('IMAP4REV2');
       const returns = command.returns ?? (isRev2 ? REV2 : undefined);
-      if (returns !== undefined) return writeAndSave(session, walk, returns, byUid);
-      await writeNumbers(session, 'SEARCH', numbersFor(session.mailbox, await walk.first(), byUid));
+      if (returns !== undefined) return writeAndSave(session, walk, returns, command);
+      const found = await walk.first();
+      const modseq = await foundModseq(session, command.key, found);
+      await writeNumbers(session, 'SEARCH', numbersFor(session.mailbox, found, byUid), modseq);
     });
     return ok('SEARCH completed');
   },
@@ -56,12 +66,12 @@ export async function writeAndSave(
   session: ImapConversation,
   results: Results,
   returns: ReturnOptions,
-  byUid: boolean,
+  { byUid, key }: { readonly byUid: boolean; readonly key: SearchKey },
 ): Promise<void> {
   const { mailbox } = session;
   const { options, partial } = returns;
   const answer = await answerOf(results, returns);
   if (options.has('SAVE')) saveResults(mailbox, answer.found);
   if (options.size > 1 || partial !== undefined || !options.has('SAVE'))
-    await writeAnswer(session, mailbox, answer, byUid);
+    await writeAnswer(session, mailbox, answer, byUid, await foundModseq(session, key, answer.found));
 }

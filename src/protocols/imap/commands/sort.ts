@@ -12,7 +12,7 @@ import type { ImapConversation } from '../conversation.ts';
 import { eachFoundRow, inTurns } from '../found-rows.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
-import { numbersFor, type Results, writeNumbers } from '../search-results.ts';
+import { foundModseq, numbersFor, type Results, writeNumbers } from '../search-results.ts';
 import { SearchWalk } from '../search-walk.ts';
 import { checkCharset, saving, writeAndSave } from './search.ts';
 
@@ -25,8 +25,10 @@ export const sort: CommandDefinition<SortCommand> = {
       checkCharset(command.unknownCharset);
       const { byUid, returns } = command;
       const results = new SortedResults(session, command);
-      if (returns !== undefined) return writeAndSave(session, results, returns, byUid);
-      await writeNumbers(session, 'SORT', numbersFor(session.mailbox, await results.first(), byUid));
+      if (returns !== undefined) return writeAndSave(session, results, returns, command);
+      const found = await results.first();
+      const modseq = await foundModseq(session, command.key, found);
+      await writeNumbers(session, 'SORT', numbersFor(session.mailbox, found, byUid), modseq);
     });
     return ok('SORT completed');
   },

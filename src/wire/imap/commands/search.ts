@@ -1,4 +1,4 @@
-// SEARCH and UID SEARCH as a tree of keys. RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 8474 §6, RFC 8514 §4.3
+// SEARCH and UID SEARCH as a tree of keys. RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514 §4.3
 //
 // Text of keys is decoded by the CHARSET of the command; without one it is US-ASCII, and UTF-8 is taken as such.
 
@@ -28,9 +28,18 @@ export type SearchKey =
   | { readonly key: 'header'; readonly field: string; readonly text: string }
   | { readonly key: 'body' | 'text'; readonly text: string }
   | { readonly key: 'email-id'; readonly id: string }
+  /** Changed at this mod-sequence or above it. */
+  | { readonly key: 'modseq'; readonly from: number }
   | { readonly key: 'not'; readonly of: SearchKey }
   | { readonly key: 'or'; readonly of: readonly [SearchKey, SearchKey] }
   | { readonly key: 'and'; readonly of: readonly SearchKey[] };
+
+/** Whether mod-sequences are asked for: then the answer has one. RFC 7162 §3.1.5 */
+export function asksForModseq(key: SearchKey): boolean {
+  if (key.key === 'modseq') return true;
+  if (key.key === 'not') return asksForModseq(key.of);
+  return (key.key === 'and' || key.key === 'or') && key.of.some(asksForModseq);
+}
 
 /** Which messages are meant. */
 export interface SearchCriteria {
@@ -131,6 +140,7 @@ const keys = new Map<string, KeyParser>([
   ['BODY', (parser) => ({ key: 'body', text: parser.text() })],
   ['TEXT', (parser) => ({ key: 'text', text: parser.text() })],
   ['UID', (parser) => parser.uids()],
+  ['MODSEQ', (parser) => parser.modseq()],
   ['NOT', (parser) => ({ key: 'not', of: parser.spacedKey() })],
   ['OR', (parser) => ({ key: 'or', of: [parser.spacedKey(), parser.spacedKey()] })],
 ]);
@@ -223,6 +233,18 @@ class SearchParser {
   size(relation: 'larger' | 'smaller'): SearchKey {
     this.cursor.space();
     return { key: 'size', relation, sizeBytes: this.cursor.number32() };
+  }
+
+  /** A client may name a flag: mod-sequences are kept for messages, so it means nothing. RFC 7162 §3.1.5 */
+  modseq(): SearchKey {
+    this.cursor.space();
+    if (this.cursor.peek() === 0x22) {
+      this.cursor.tryQuoted();
+      this.cursor.space();
+      if (!['PRIV', 'SHARED', 'ALL'].includes(this.cursor.word())) this.cursor.fail('priv, shared or all');
+      this.cursor.space();
+    }
+    return { key: 'modseq', from: this.cursor.modSequence() };
   }
 
   uids(): SearchKey {

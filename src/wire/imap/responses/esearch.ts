@@ -1,4 +1,4 @@
-// The ESEARCH response: what a search has found, by its tag. RFC 4731 §3.1, RFC 4466 §2.6.2, RFC 9394 §4
+// The ESEARCH response: what a search has found, by its tag. RFC 4731 §3.1, RFC 4466 §2.6.2, RFC 7162 §3.1.10, RFC 9394 §4
 //
 // Out     text in pieces: the numbers of a large mailbox are more than may wait for a peer
 
@@ -14,12 +14,23 @@ export interface SearchResult {
   readonly count?: number | undefined;
   /** In their order; only those that rise by one become a range. */
   readonly all?: readonly number[] | undefined;
+  /** The highest of what was found, where mod-sequences were asked for. */
+  readonly modseq?: number | undefined;
   readonly partial?: { readonly range: PartialRange; readonly results: readonly number[] } | undefined;
 }
 
 const RANGES_A_PIECE = 5000;
 
-export function* encodeSearchResult({ tag, byUid, min, max, count, all, partial }: SearchResult): Generator<string> {
+export function* encodeSearchResult({
+  tag,
+  byUid,
+  min,
+  max,
+  count,
+  all,
+  partial,
+  modseq,
+}: SearchResult): Generator<string> {
   yield `* ESEARCH (TAG ${encodeString(tag)})${byUid ? ' UID' : ''}`;
   if (min !== undefined) yield ` MIN ${min}`;
   if (max !== undefined) yield ` MAX ${max}`;
@@ -34,6 +45,7 @@ export function* encodeSearchResult({ tag, byUid, min, max, count, all, partial 
     else yield* encodeSetPieces(partial.results);
     yield ')';
   }
+  if (modseq !== undefined) yield ` MODSEQ ${modseq}`;
   yield '\r\n';
 }
 
