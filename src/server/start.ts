@@ -60,7 +60,7 @@ export async function start(
   // Other name servers are the provider's to tell.
   if (replica === undefined) threads.publisher.stand({ kind: 'begin', ownDns: doors.ownDns });
   const endHousekeeping = keepHouse(main);
-  const leaveUpkeep = beginUpkeep(main, fatal);
+  const leaveUpkeep = beginUpkeep(main, fatal, switches);
   const endVerifying = verifyDaily(main);
   // What is the directory's own to do is done where it is.
   if (replica === undefined) {

@@ -9,6 +9,7 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, utimesSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { RemoteHost } from '../../src/estate/remote-host.ts';
 import { CLOSE, type RemoteAnswer, type RemoteHostScript } from '../../src/estate/remote-script.ts';
 import type { Switches } from '../../src/server/switches.ts';
@@ -76,6 +77,8 @@ export interface Verdict {
   readonly running: number;
   readonly refusals: Readonly<Record<string, number>>;
   readonly firstAnswerMs: { readonly median: number; readonly max: number };
+  /** Messages whose bytes have moved, at the end. */
+  readonly moved: number;
   readonly sentences: readonly string[];
 }
 
@@ -96,7 +99,8 @@ async function cycles(options: CrashOptions, sink: RemoteHost, folder: string): 
   const { data } = options;
   const random = seeded(options.seed);
   const say = options.say ?? (() => {});
-  const config = `[next-hop]\n"${REMOTE}" = "${sink.nextHop}"\n\n[queue]\nretry = ["1s"]\nexpire = "1d"\n`;
+  // Whatever segment is closed is compressed at once, so that bytes move at each kill.
+  const config = `[store]\ncompress = "0s"\n\n[next-hop]\n"${REMOTE}" = "${sink.nextHop}"\n\n[queue]\nretry = ["1s"]\nexpire = "1d"\n`;
   // The first start and its people are not what is tested: they are on the disk before the first cut.
   const server = await startWaypost({ data, config, env: { WAYPOST_LOG: 'warn' } });
   try {
@@ -175,8 +179,9 @@ async function cycles(options: CrashOptions, sink: RemoteHost, folder: string): 
     await checkStates(run);
     await findEnds(run.ledger, run.ends, { server, sink, mailboxes, programLog: join(folder, 'log') });
     for (const sentence of run.ends.check()) run.ledger.problem('ends', sentence);
+    if (total(run.ledger.problems) === 0) await until('bytes that have moved', () => movedMessages(data) > 0);
     await server.stop();
-    return verdict(options.seed, run, runs);
+    return { ...verdict(options.seed, run, runs), moved: movedMessages(data) };
   } finally {
     await server.kill9();
   }
@@ -198,9 +203,9 @@ interface Run {
 
 async function restart(run: Run, options: CrashOptions): Promise<void> {
   const env = { WAYPOST_LOG: 'warn', ...options.power?.env };
-  const { switches } = options;
+  const switches = { upkeepAfterMs: 0, ...options.switches };
   const began = performance.now();
-  await run.server.restart({ env, ...(switches === undefined ? {} : { switches }) });
+  await run.server.restart({ env, switches });
   await firstAnswer(run.server.listeners.smtp);
   run.firstAnswerMs.push(Math.round(performance.now() - began));
 }
@@ -276,7 +281,12 @@ async function drain({ server }: Run, submitFolder: string | undefined): Promise
   await until('an end of all that moves', isOver, DRAIN_MS).catch(() => {});
 }
 
-function verdict(seed: number, run: Run, running: number): Verdict {
+function movedMessages(data: string): number {
+  using database = new DatabaseSync(join(data, 'store.db'), { readOnly: true, timeout: 5000 });
+  return Number(database.prepare('SELECT count(*) AS n FROM message WHERE codec > 0').get()?.['n']);
+}
+
+function verdict(seed: number, run: Run, running: number): Omit<Verdict, 'moved'> {
   const { ledger, ends } = run;
   const times = run.firstAnswerMs.toSorted((a, b) => a - b);
   const records = [...ledger.messages.values()].filter(({ fate }) => fate === 'acknowledged');
