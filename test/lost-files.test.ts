@@ -2,10 +2,21 @@
 // silently wrong, and what is put back is used again.
 
 import assert from 'node:assert/strict';
-import { cpSync, mkdtempSync, readdirSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
+import { AdminClient } from '../src/cli/client.ts';
 import { ImapClient, ImapRefusal } from '../src/demo/clients/imap-client.ts';
 import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import { StartFailure } from '../src/estate/server-child.ts';
@@ -103,6 +114,40 @@ test('a segment that is gone is named, and its messages are unavailable, not gon
   await imap.logout();
   await server.kill9();
   renameSync(at('kept'), at(`segments/${name}`));
+  await server.restart();
+  assert.deepEqual(await texts(), sent);
+});
+
+test('a damaged message is SERVERBUG, named in the log and by the checker; others are read, and undamaged it is there again', async () => {
+  await deliver('damaged');
+  await deliver('whole');
+  await server.kill9();
+  const path = at(
+    `segments/${segmentNames().findLast((one) => readFileSync(at(`segments/${one}`)).includes('damaged'))}`,
+  );
+  const bytes = readFileSync(path);
+  writeFileSync(path, Buffer.from(bytes.toString('latin1').replace('Subject: damaged', 'Subject: DAMAGED'), 'latin1'));
+  await server.restart();
+  const imap = await ImapClient.login(server.listeners.imap, ann.login, ann.password);
+  await imap.command('SELECT INBOX');
+  const number = sent.indexOf('damaged') + 1;
+  const since = server.stderr().length;
+  for (const part of ['', 'TEXT', 'HEADER.FIELDS (SUBJECT)'])
+    await assert.rejects(imap.command(`FETCH ${number} (BODY.PEEK[${part}])`), (error: unknown) => {
+      assert.ok(error instanceof ImapRefusal && /NO \[SERVERBUG\]/.test(error.message), String(error));
+      return true;
+    });
+  await server.said(/"kind":"damaged"/, since);
+  const { untagged } = await imap.command(`FETCH ${number + 1} (BODY.PEEK[])`);
+  assert.ok(untagged[0]!.literals[0]!.includes('Subject: whole'));
+  await imap.logout();
+  const problems = await new AdminClient(data).call('mailbox.check', { bytes: true });
+  assert.deepEqual(
+    problems.map(({ problem }) => problem),
+    ['record checksum'],
+  );
+  await server.kill9();
+  writeFileSync(path, bytes);
   await server.restart();
   assert.deepEqual(await texts(), sent);
 });
