@@ -9,6 +9,7 @@ import { copy } from './commands/copy.ts';
 import { create } from './commands/create.ts';
 import { deleteCommand } from './commands/delete.ts';
 import { enable } from './commands/enable.ts';
+import { esearch } from './commands/esearch.ts';
 import { expunge } from './commands/expunge.ts';
 import { fetch } from './commands/fetch.ts';
 import { getquota } from './commands/getquota.ts';
@@ -70,6 +71,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['EXPUNGE', entry(expunge)],
   ['SEARCH', entry(search)],
   ['SORT', entry(sort)],
+  ['ESEARCH', entry(esearch)],
   ['THREAD', entry(thread)],
   ['FETCH', entry(fetch)],
   ['STORE', entry(store)],

@@ -25,7 +25,11 @@ export interface Results {
 }
 
 /** What was looked for, as sequence numbers. */
-export type Answer = Omit<SearchResult, 'tag' | 'byUid'> & { readonly found: readonly number[] };
+export type Answer = Omit<SearchResult, 'tag' | 'byUid' | 'modseq' | 'mailbox'> & {
+  readonly found: readonly number[];
+  /** Nothing matches at all. */
+  readonly isEmpty: boolean;
+};
 
 /** `found` is what `$` means if it is to be saved. */
 export async function answerOf(results: Results, { options, partial }: ReturnOptions): Promise<Answer> {
@@ -40,6 +44,7 @@ export async function answerOf(results: Results, { options, partial }: ReturnOpt
       all: options.has('ALL') ? all : undefined,
       partial: part && { range: partial!, results: all.slice(part.from, part.to) },
       found: all,
+      isEmpty: all.length === 0,
     };
   }
   const ends = partial === undefined ? [] : [partial.from, partial.to];
@@ -53,7 +58,8 @@ export async function answerOf(results: Results, { options, partial }: ReturnOpt
   const max = options.has('MAX') ? end.at(-1) : undefined;
   const partResults = part === undefined ? [] : side.slice(part.from, part.to);
   const found = new Set([...(min === undefined ? [] : [min]), ...partResults, ...(max === undefined ? [] : [max])]);
-  return { min, max, partial: part && { range: partial!, results: partResults }, found: [...found] };
+  const isEmpty = front.length === 0 && end.length === 0;
+  return { min, max, partial: part && { range: partial!, results: partResults }, found: [...found], isEmpty };
 }
 
 /** The messages that `$` means from now on. */
@@ -92,12 +98,13 @@ export async function writeNumbers(
 /** The highest mod-sequence of what was found, where the keys ask for some and something was. RFC 7162 §3.1.5 */
 export async function foundModseq(
   session: ImapConversation,
+  mailbox: SelectedMailbox,
   key: SearchKey,
   found: readonly number[],
 ): Promise<Modseq | undefined> {
   if (!asksForModseq(key)) return undefined;
   session.enable('CONDSTORE');
-  const { mailbox, door } = session;
+  const { door } = session;
   const positions = rangesOf(Uint32Array.from(found).sort()).map(({ first, last }) => ({ from: first - 1, to: last }));
   let highest: Modseq | undefined;
   for (const slice of mailbox.view.uidSlices(positions, PAGE_ROWS)) {
@@ -113,8 +120,7 @@ export async function writeAnswer(
   session: ImapConversation,
   mailbox: SelectedMailbox,
   { min, max, count, all, partial }: Answer,
-  byUid: boolean,
-  modseq?: Modseq,
+  { byUid, modseq, mailbox: named }: Pick<SearchResult, 'byUid' | 'modseq' | 'mailbox'>,
 ): Promise<void> {
   const one = (number: number | undefined) => number && numbersFor(mailbox, [number], byUid)[0];
   const result = {
@@ -126,6 +132,7 @@ export async function writeAnswer(
     all: all && numbersFor(mailbox, all, byUid),
     partial: partial && { range: partial.range, results: numbersFor(mailbox, partial.results, byUid) },
     modseq,
+    mailbox: named,
   };
   for (const piece of encodeSearchResult(result)) {
     session.write(piece);

@@ -5,6 +5,7 @@ import type { AuthenticateCommand } from './commands/authenticate.ts';
 import type { CopyCommand } from './commands/copy.ts';
 import type { CreateCommand } from './commands/create.ts';
 import type { EnableCommand } from './commands/enable.ts';
+import type { EsearchCommand } from './commands/esearch.ts';
 import type { ExpungeCommand } from './commands/expunge.ts';
 import type { FetchCommand } from './commands/fetch.ts';
 import type { IdCommand } from './commands/id.ts';
@@ -39,6 +40,7 @@ export type ImapCommand =
   | StatusCommand
   | AppendCommand
   | SearchCommand
+  | EsearchCommand
   | SortCommand
   | ThreadCommand
   | FetchCommand

@@ -36,7 +36,7 @@ export const search: CommandDefinition<SearchCommand> = {
       const returns = command.returns ?? (isRev2 ? REV2 : undefined);
       if (returns !== undefined) return writeAndSave(session, walk, returns, command);
       const found = await walk.first();
-      const modseq = await foundModseq(session, command.key, found);
+      const modseq = await foundModseq(session, session.mailbox, command.key, found);
       await writeNumbers(session, 'SEARCH', numbersFor(session.mailbox, found, byUid), modseq);
     });
     return ok('SEARCH completed');
@@ -73,5 +73,8 @@ export async function writeAndSave(
   const answer = await answerOf(results, returns);
   if (options.has('SAVE')) saveResults(mailbox, answer.found);
   if (options.size > 1 || partial !== undefined || !options.has('SAVE'))
-    await writeAnswer(session, mailbox, answer, byUid, await foundModseq(session, key, answer.found));
+    await writeAnswer(session, mailbox, answer, {
+      byUid,
+      modseq: await foundModseq(session, mailbox, key, answer.found),
+    });
 }

@@ -27,7 +27,7 @@ export const sort: CommandDefinition<SortCommand> = {
       const results = new SortedResults(session, command);
       if (returns !== undefined) return writeAndSave(session, results, returns, command);
       const found = await results.first();
-      const modseq = await foundModseq(session, command.key, found);
+      const modseq = await foundModseq(session, session.mailbox, command.key, found);
       await writeNumbers(session, 'SORT', numbersFor(session.mailbox, found, byUid), modseq);
     });
     return ok('SORT completed');

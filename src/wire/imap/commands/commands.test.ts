@@ -13,6 +13,7 @@ import { type MessageStep, parseAppend, startsMessage } from './append.ts';
 import { parseAuthenticate } from './authenticate.ts';
 import { parseCopy } from './copy.ts';
 import { parseCreate } from './create.ts';
+import { parseEsearch } from './esearch.ts';
 import { parseExpunge } from './expunge.ts';
 import { parseFetch } from './fetch.ts';
 import { parseId } from './id.ts';
@@ -47,6 +48,7 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['STATUS', parseStatus],
   ['SEARCH', (cursor) => parseSearch(cursor, false)],
   ['UID SEARCH', (cursor) => parseSearch(cursor, true)],
+  ['ESEARCH', parseEsearch],
   ['SORT', (cursor) => parseSort(cursor, false)],
   ['UID SORT', (cursor) => parseSort(cursor, true)],
   ['THREAD', (cursor) => parseThread(cursor, false)],
@@ -361,6 +363,30 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
     },
   ],
   [
+    'ESEARCH IN (mailboxes "folder1" subtree (folder2 x) selected) RETURN (COUNT) UNSEEN',
+    {
+      name: 'ESEARCH',
+      sources: [
+        { kind: 'MAILBOXES', names: ['folder1'] },
+        { kind: 'SUBTREE', names: ['folder2', 'x'] },
+        { kind: 'SELECTED' },
+      ],
+      returns: { options: new Set(['COUNT']), partial: undefined },
+      unknownCharset: undefined,
+      key: { key: 'flag', flag: '\\Seen', isSet: false },
+    },
+  ],
+  [
+    'ESEARCH ALL',
+    {
+      name: 'ESEARCH',
+      sources: [{ kind: 'SELECTED' }],
+      returns: { options: new Set(['ALL']), partial: undefined },
+      unknownCharset: undefined,
+      key: { key: 'all' },
+    },
+  ],
+  [
     'SORT (SUBJECT reverse DATE) UTF-8 ALL',
     {
       name: 'SORT',
@@ -567,6 +593,12 @@ const wrong: readonly string[] = [
   'SEARCH RETURN (PARTIAL 1:*) ALL',
   'SEARCH RETURN (PARTIAL 1) ALL',
   'SEARCH RETURN ()',
+  'ESEARCH IN () ALL',
+  'ESEARCH IN (selected-delayed) ALL',
+  'ESEARCH IN (subtree) ALL',
+  'ESEARCH IN (mailboxes ()) ALL',
+  'ESEARCH IN (personal) RETURN (SAVE) ALL',
+  'ESEARCH IN (personal)',
   'SORT () UTF-8 ALL',
   'SORT (SUBJECT) ALL',
   'SORT (REVERSE) UTF-8 ALL',
@@ -781,6 +813,8 @@ test('tokens in any order parse or fail', () => {
       '-',
       'HEADER.FIELDS',
       '$',
+      'IN (',
+      'subtree ',
       'RETURN (',
       'PARTIAL ',
       'CHARSET ',

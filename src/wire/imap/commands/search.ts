@@ -147,6 +147,11 @@ const keys = new Map<string, KeyParser>([
 
 export function parseSearch(cursor: ImapCursor, byUid: boolean): SearchCommand {
   const returns = tryReturnOptions(cursor);
+  return { name: 'SEARCH', byUid, returns, ...parseOptionalCharset(cursor) };
+}
+
+/** ` [CHARSET charset] keys` to the end of the command. */
+export function parseOptionalCharset(cursor: ImapCursor): SearchCriteria {
   cursor.space();
   let charset = 'US-ASCII';
   if (cursor.tryWord('CHARSET ')) {
@@ -155,7 +160,7 @@ export function parseSearch(cursor: ImapCursor, byUid: boolean): SearchCommand {
     charset = cursor.astring();
     cursor.space();
   }
-  return { name: 'SEARCH', byUid, returns, ...parseCriteria(cursor, charset) };
+  return parseCriteria(cursor, charset);
 }
 
 /** ` charset keys` to the end of the command, as SORT and THREAD have them. RFC 5256 §5 */

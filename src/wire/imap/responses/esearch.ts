@@ -3,12 +3,15 @@
 // Out     text in pieces: the numbers of a large mailbox are more than may wait for a peer
 
 import type { PartialRange } from '../return-options.ts';
+import { encodeMailbox } from './mailbox.ts';
 import { encodeString } from './strings.ts';
 
 export interface SearchResult {
   readonly tag: string;
   /** Whether the numbers are UIDs. */
   readonly byUid: boolean;
+  /** Of which mailbox, where several are searched; the name as the client has it spelled. RFC 7377 §2.1 */
+  readonly mailbox?: { readonly name: string; readonly uidValidity: number } | undefined;
   readonly min?: number | undefined;
   readonly max?: number | undefined;
   readonly count?: number | undefined;
@@ -24,6 +27,7 @@ const RANGES_A_PIECE = 5000;
 export function* encodeSearchResult({
   tag,
   byUid,
+  mailbox,
   min,
   max,
   count,
@@ -31,7 +35,8 @@ export function* encodeSearchResult({
   partial,
   modseq,
 }: SearchResult): Generator<string> {
-  yield `* ESEARCH (TAG ${encodeString(tag)})${byUid ? ' UID' : ''}`;
+  const of = mailbox === undefined ? '' : ` MAILBOX ${encodeMailbox(mailbox.name)} UIDVALIDITY ${mailbox.uidValidity}`;
+  yield `* ESEARCH (TAG ${encodeString(tag)}${of})${byUid ? ' UID' : ''}`;
   if (min !== undefined) yield ` MIN ${min}`;
   if (max !== undefined) yield ` MAX ${max}`;
   if (count !== undefined) yield ` COUNT ${count}`;

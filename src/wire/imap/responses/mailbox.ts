@@ -34,7 +34,7 @@ export function encodeNamespaces(kinds: readonly (readonly Namespace[])[]): stri
 }
 
 /** An atom where it may be one. */
-function encodeMailbox(name: string): string {
+export function encodeMailbox(name: string): string {
   const text = encodeAstring(name);
   return text.startsWith('{') ? encodeUtf8String(name) : text;
 }
