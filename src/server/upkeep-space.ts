@@ -1,5 +1,6 @@
 // Space in segments, as a task of the upkeep thread: with a segment of its own, whose bytes are on disk before a row names them.
 
+import { statfs } from 'node:fs/promises';
 import { systemClock } from '../base/clock.ts';
 import type { UpkeepTask } from '../base/upkeep.ts';
 import { hasOldCopies } from '../database/upgrade.ts';
@@ -13,6 +14,7 @@ import type { UpkeepParts } from './upkeep-tasks.ts';
 export function rewriteSegments(parts: UpkeepParts): UpkeepTask {
   const { configuration, counters, database, writer, shared, thread } = parts;
   const { rewriteBytes, compressMs } = configuration.store;
+  const directory = segmentsPath(configuration.data);
   const host: SegmentHost = {
     ...segmentHost(parts, thread, parts.fatal),
     isSyncSlow: () => true,
@@ -25,8 +27,12 @@ export function rewriteSegments(parts: UpkeepParts): UpkeepTask {
   return new Rewriting({
     ...parts,
     ...{ reader: database.reader, clock: systemClock, host, segments, compressMs },
-    directory: segmentsPath(configuration.data),
+    directory,
     bytesPerSecond: rewriteBytes,
+    freeShare: async () => {
+      const { bavail, blocks } = await statfs(directory);
+      return bavail / blocks;
+    },
     commitMicros: () => shared.commitMicros(),
     mayMove: () => !hasOldCopies(databasePath(configuration.data)),
     copied: (bytes) => counters.add('segment-copied', '', bytes),

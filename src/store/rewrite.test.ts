@@ -5,6 +5,7 @@
 //         rewritten stays half dead; files without a row are gone; copied bytes are within their bound
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readdirSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import fc from 'fast-check';
@@ -47,6 +48,7 @@ interface Stream {
 
 interface Options {
   readonly compressMs?: number;
+  readonly bytesPerSecond?: number;
 }
 
 class World {
@@ -61,6 +63,10 @@ class World {
   freedBytes = 0;
   /** Copied in slices that did not come to their end: these are copied again. */
   vainBytes = 0;
+  now = 1000;
+  freeShare = 0.5;
+  commitMicros = 0;
+  mayMove = true;
   rewriting!: Rewriting;
   /** The rewriting thread's. */
   segments!: SegmentWriter;
@@ -152,13 +158,21 @@ class World {
     };
     this.segments = segments;
     this.rewriting = new Rewriting({
-      ...{ reader: this.reader, writer, host, segments, clock: { ...systemClock, now: () => 1000 }, log: silentLog },
+      ...{
+        reader: this.reader,
+        writer,
+        host,
+        segments,
+        clock: { ...systemClock, now: () => this.now },
+        log: silentLog,
+      },
       directory: this.store.segmentsPath,
       blobs: this.store.blobs,
-      bytesPerSecond: Number.MAX_SAFE_INTEGER,
+      bytesPerSecond: this.#options.bytesPerSecond ?? Number.MAX_SAFE_INTEGER,
       compressMs: this.#options.compressMs,
-      commitMicros: () => 0,
-      mayMove: () => true,
+      commitMicros: () => this.commitMicros,
+      freeShare: async () => this.freeShare,
+      mayMove: () => this.mayMove,
       copied: (bytes) => {
         this.copiedBytes += bytes;
       },
@@ -193,7 +207,7 @@ class World {
     const before = this.copiedBytes;
     const [ms] = await Promise.all([
       this.rewriting.run().catch((error: unknown) => {
-        if (this.untilKill > 0) throw error;
+        if (!(error instanceof Killed) && this.untilKill > 0) throw error;
         return undefined;
       }),
       beside(),
@@ -424,7 +438,7 @@ for (const compressMs of [undefined, 0])
           await world.close();
         }
       }),
-      { numRuns: process.env['LONG'] === undefined ? 12 : 500 },
+      { numRuns: process.env['LONG'] === undefined ? 25 : 500 },
     );
   });
 
@@ -594,4 +608,107 @@ test('what was torn, or refused, is counted once the segment is closed, and goes
   await world.rest();
   assert.ok(world.freedBytes > 26_000);
   await world.checkSpace();
+});
+
+test('a quarter of dead bytes is enough while less than a tenth of the disk is free', async (context) => {
+  const world = await open(context);
+  for (let i = 0; i < 20; i++) await world.deliver(1, 2000, true);
+  for (let i = 0; i < 6; i++) await world.expunge(0);
+  await world.end();
+  world.freeShare = 0.1;
+  await world.rest();
+  assert.equal(world.copiedBytes, 0);
+  world.freeShare = 0.09;
+  await world.rest();
+  // Three bytes for one that is freed.
+  assert.ok(world.copiedBytes > 0 && world.copiedBytes <= 3 * (world.freedBytes - world.copiedBytes));
+  await world.check();
+});
+
+test('of two segments the one goes first of which most is dead, however large the other is', async (context) => {
+  const world = await open(context);
+  for (let i = 0; i < 20; i++) await world.deliver(1, 5000, true);
+  for (let i = 0; i < 11; i++) await world.expunge(0);
+  await world.end();
+  for (let i = 0; i < 10; i++) await world.deliver(1, 1000, true);
+  for (let i = 0; i < 9; i++) await world.expunge(world.messages.length - 1);
+  await world.end();
+  const last = world.messages.at(-1)!;
+  const [large, small] = [world.blobOf(world.messages[0]!).segment, world.blobOf(last).segment];
+  await world.slice();
+  assert.deepEqual(
+    [world.blobOf(world.messages[0]!).segment === large, world.blobOf(last).segment === small],
+    [true, false],
+  );
+  await world.checkSpace();
+});
+
+test('nothing moves while a copy of an older format knows the old places; what is dead is counted all the same', async (context) => {
+  const world = await open(context);
+  for (let i = 0; i < 4; i++) await world.deliver(1, 2000, true);
+  for (let i = 0; i < 3; i++) await world.expunge(0);
+  await world.end();
+  world.mayMove = false;
+  await world.rest();
+  assert.deepEqual([world.copiedBytes, world.freedBytes], [0, 0]);
+  assert.equal(world.reader.get('SELECT count(*) AS n FROM segment WHERE counted = 1')?.['n'], 1);
+  world.mayMove = true;
+  await world.checkSpace();
+});
+
+test('a segment is compressed when it has been closed for long enough, once; one that would not shrink is left', async (context) => {
+  const world = await open(context, { compressMs: 10_000 });
+  for (let i = 0; i < 20; i++) await world.deliver(1, 10_000, false);
+  await world.end();
+  await world.store.deliver([world.accounts[1]!], `Subject: noise\r\n\r\n${randomBytes(80_000).toString('latin1')}`);
+  await world.end();
+  await world.rest();
+  assert.equal(world.copiedBytes, 0);
+  world.now = 10_002;
+  await world.rest();
+  const { copiedBytes } = world;
+  assert.ok(copiedBytes > 0 && copiedBytes < 20 * 5000, `${copiedBytes}`);
+  assert.ok(world.messages.every((message) => world.blobOf(message).codec === FRAMED));
+  const all = world.reader.arrays('SELECT codec, count(*) FROM message GROUP BY codec ORDER BY codec');
+  assert.deepEqual(all, [
+    [0, 1],
+    [1, 20],
+  ]);
+  for (const [id] of world.reader.arrays('SELECT id FROM segment WHERE closed IS NULL')) world.segments.end(idOf(id));
+  world.now = 1_000_000;
+  await world.rest();
+  assert.equal(world.copiedBytes, copiedBytes);
+  await world.check();
+});
+
+test('a second is given for the bytes of a second, two of them while a commit is slow', async (context) => {
+  for (const [commitMicros, seconds] of [
+    [20_000, 100],
+    [20_001, 200],
+  ] as const) {
+    const world = await open(context, { bytesPerSecond: 120 });
+    world.commitMicros = commitMicros;
+    await world.deliver(1, 11_900, true);
+    await world.deliver(2, 12_100, true);
+    await world.expunge(1);
+    await world.end();
+    const began = performance.now();
+    const ms = (await world.slice())!;
+    const tookMs = performance.now() - began;
+    const expected = (world.copiedBytes / 12_000) * seconds * 1000;
+    assert.ok(ms <= expected && ms >= expected - tookMs - 1, `${ms} of ${expected}, ${tookMs} taken`);
+  }
+});
+
+test('a shared segment closes a day after it was opened', async (context) => {
+  const world = await open(context);
+  await world.deliver(1, 500, true);
+  const openSegments = (): number => world.reader.arrays('SELECT id FROM segment WHERE closed IS NULL').length;
+  world.now = 24 * 3600 * 1000;
+  await world.rest();
+  assert.equal(openSegments(), 1);
+  world.now++;
+  await world.rest();
+  assert.equal(openSegments(), 0);
+  await world.check();
 });

@@ -12,7 +12,7 @@
 //         a file that cannot be read: its segment is passed over for PASSED_MS. No space: it comes again after FULL_MS
 // Never   while a copy of the store of an older format lies beside it: that knows the old places (docs/upgrade.md)
 
-import { stat, statfs } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { crc32 } from 'node:zlib';
 import type { Clock } from '../base/clock.ts';
 import { Failure } from '../base/failure.ts';
@@ -72,6 +72,7 @@ const COUNTED_BYTES = 256 * 1024 * 1024;
 /** Records of a segment that are compressed to see whether all of it is worth it. */
 const SAMPLE_RECORDS = 64;
 const SAMPLE_BYTES = 4 * 1024 * 1024;
+const SHORT_SHARE = 0.1;
 const SLOW_COMMIT_MICROS = 20_000;
 /** At rest. A segment that is to be rewritten, and what was just asked for, comes sooner. */
 const REST_MS = 20_000;
@@ -97,6 +98,8 @@ export interface RewriteParts {
   readonly compressMs: number | undefined;
   /** A COMMIT takes so long, lately. */
   readonly commitMicros: () => number;
+  /** Of the file system, between 0 and 1. */
+  readonly freeShare: () => Promise<number>;
   /** False: nothing moves now. */
   readonly mayMove: () => boolean;
   /** Counts octets that were copied. */
@@ -210,7 +213,8 @@ export class Rewriting implements UpkeepTask {
   async #nextJob(): Promise<Job | 'left' | undefined> {
     const { reader, writer, clock, compressMs } = this.#parts;
     for (const [segment, until] of this.#passed) if (until <= performance.now()) this.#passed.delete(segment);
-    const sparse = sparsest(reader, (await this.#isDiskShort()) ? 1 : 2, this.#passed);
+    const isDiskShort = (await this.#parts.freeShare()) < SHORT_SHARE;
+    const sparse = sparsest(reader, isDiskShort ? 1 : 2, this.#passed);
     if (sparse !== undefined) return { ...sparse, after: idOf(-1) };
     if (compressMs === undefined) return undefined;
     const plain = longestPlain(reader, clock.now() - compressMs, this.#passed);
@@ -219,11 +223,6 @@ export class Rewriting implements UpkeepTask {
     if (await this.#isWorthIt(segment)) return { ...plain, after: idOf(-1) };
     await writer.execute(leavePlain, { segment });
     return 'left';
-  }
-
-  async #isDiskShort(): Promise<boolean> {
-    const { bavail, blocks } = await statfs(this.#parts.directory);
-    return bavail * 10 < blocks;
   }
 
   /** Some of its records, from all over it, would shrink by a tenth. */
