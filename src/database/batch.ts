@@ -280,7 +280,8 @@ export class Batch {
       }
     }
     const { notifications, revision, routingRevision } = this.#tx;
-    const revisions = this.#refusal === undefined ? { revision, routingRevision } : undefined;
+    const movesRights = notifications.some(({ kind }) => kind === 'rights');
+    const revisions = this.#refusal === undefined ? { revision, routingRevision, movesRights } : undefined;
     return { outcomes: this.#outcomes, notifications, revisions };
   }
 }

@@ -48,6 +48,7 @@ export type Notification =
       readonly session?: string;
     }
   | { readonly kind: 'domain'; readonly domain: string } // what lets in who is of this domain has changed
+  | { readonly kind: 'rights' } // somebody may have other rights in mailboxes
   | { readonly kind: 'group' } // who reads the mailbox of some group may have changed
   | { readonly kind: 'administrator' } // the administrator's password has changed
   | { readonly kind: 'queue' } // a queue row is due

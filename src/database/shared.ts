@@ -15,7 +15,8 @@ const THREADS_MAX = 64;
 const CONNECTIONS = LISTENERS + THREADS_MAX;
 const HASHES = CONNECTIONS + THREADS_MAX;
 const LOST_THREADS = HASHES + THREADS_MAX;
-const NUMBERS = LOST_THREADS + 1;
+const RIGHTS = LOST_THREADS + 1;
+const NUMBERS = RIGHTS + 1;
 /** The last id, then the numbers; what follows begins at a multiple of 8. */
 const NUMBERS_BYTES = 8 + 4 * (NUMBERS + (NUMBERS & 1));
 /** Six megabytes each, and only what is used takes memory. */
@@ -30,6 +31,8 @@ const SECRET_AT = NUMBERS_BYTES + 2 * BUCKETS_BYTES;
 export interface Revisions {
   readonly revision: Revision;
   readonly routingRevision: Revision;
+  /** Somebody may have other rights in mailboxes. */
+  readonly movesRights?: boolean;
 }
 
 export class SharedState {
@@ -75,11 +78,17 @@ export class SharedState {
   /** The writer alone calls this, after COMMIT and before any reply. Nothing is published of a batch that was refused. */
   publish(committed: Revisions | undefined): void {
     if (committed === undefined) return;
-    const { revision, routingRevision } = committed;
+    const { revision, routingRevision, movesRights } = committed;
+    if (movesRights === true) Atomics.add(this.#numbers, RIGHTS, 1);
     // First: who sees the directory's revision knows whether its change moved a row.
     Atomics.store(this.#numbers, ROUTING_REVISION, routingRevision | 0);
     if (Atomics.exchange(this.#numbers, REVISION, revision | 0) !== (revision | 0))
       Atomics.notify(this.#numbers, REVISION);
+  }
+
+  /** Another number after each commit that may give somebody other rights in mailboxes. */
+  rightsMoves(): number {
+    return Atomics.load(this.#numbers, RIGHTS);
   }
 
   /** Resolves when another revision than the one of now is published. */

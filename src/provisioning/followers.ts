@@ -8,8 +8,10 @@ import type { Awaitable, Transaction } from '../database/operation.ts';
 import { isAdministrator } from '../directory/caller.ts';
 import { type ChangedEntry, hasClass } from '../directory/entry.ts';
 import { changesPassword } from '../directory/scram-values.ts';
+import { compileDomain, recipientKindOf } from '../routing/compile.ts';
 import { nameIn } from '../routing/containers.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
+import { dropIdentity, moveRights } from '../store/acl.ts';
 import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
 import { noteDesired } from '../zones/outbox.ts';
@@ -30,6 +32,7 @@ export const followers: readonly Follower[] = [
   noteKeys,
   noteZoneName,
   noteSetting,
+  noteRights,
   synchronizeEntry,
 ];
 
@@ -41,6 +44,16 @@ function noteAdministrator(tx: Transaction, { before, after }: ChangedEntry): un
 function noteZoneSource(tx: Transaction, { before, after }: ChangedEntry): undefined {
   if ([before, after].some((entry) => entry !== undefined && nameIn('sources', entry) !== undefined))
     tx.afterCommit({ kind: 'zone-sources' });
+}
+
+/** Users and lists have rights in mailboxes, and whom `anyone` means is its domain's to say. */
+async function noteRights(tx: Transaction, { before, after }: ChangedEntry): Promise<undefined> {
+  const entries = [before, after].filter((entry) => entry !== undefined);
+  const kinds = entries.map(recipientKindOf);
+  if (after === undefined) await dropIdentity(tx, before!.uuid);
+  // Nobody has known a user before who comes now.
+  if (kinds.includes('group') || (before !== undefined && kinds.includes('user')) || entries.some(compileDomain))
+    moveRights(tx);
 }
 
 function noteRefusal(tx: Transaction, { after }: ChangedEntry): undefined {

@@ -4,10 +4,19 @@
 // All of an answer is read in one snapshot; nothing is kept but by the caller.
 
 import { idOf, type Modseq, type Uid } from '../base/ids.ts';
-import type { Reader } from '../database/operation.ts';
-import { checkOwnFlags, type MailboxAccess, type MailboxKey } from './mailbox-key.ts';
+import type { Reader, Value } from '../database/operation.ts';
+import type { MailboxAccess, MailboxKey } from './mailbox-key.ts';
 import { findMailboxById, listKeywords, type Mailbox } from './mailboxes.ts';
 import { type MessageFlags, messageFlags, newestFlags, PAGE_ROWS, uidsAfter } from './messages.ts';
+import {
+  asReaderHas,
+  changedByReader,
+  changedForReader,
+  hasOwnStatus,
+  readerModseq,
+  readerPartEnd,
+  readerUnseen,
+} from './reader-status.ts';
 
 /** Up to where a session knows a mailbox. */
 export interface KnownState {
@@ -51,14 +60,31 @@ export interface OpenedState {
 /** Undefined when the mailbox is gone. */
 export function openedState(reader: Reader, access: MailboxAccess, newest: number): OpenedState | undefined {
   return reader.snapshot(() => {
-    const mailbox = findMailboxById(reader, access);
-    if (mailbox === undefined) return undefined;
-    return { mailbox, newest: newestFlags(reader, access, newest), keywords: listKeywords(reader, access) };
+    const row = findMailboxById(reader, access);
+    if (row === undefined) return undefined;
+    const mailbox = asReaderFinds(reader, access, row);
+    // Those of the folder are the owner's.
+    const keywords = hasOwnStatus(access) ? [] : listKeywords(reader, access);
+    return { mailbox, newest: newestFlags(reader, access, newest), keywords };
   });
 }
 
+/** The row with what is the reader's in it. */
+export function asReaderFinds(reader: Reader, access: MailboxAccess, row: Mailbox): Mailbox {
+  if (access.owner === access.reader) return row;
+  const modseq = idOf<Modseq>(Math.max(row.modseq, readerModseq(reader, access)));
+  return { ...row, modseq, unseen: readerUnseen(reader, access, row) };
+}
+
+/** As a reader finds it. Undefined when the mailbox is gone. */
+export function readerState(reader: Reader, access: MailboxAccess): MailboxState | undefined {
+  const state = mailboxState(reader, access);
+  if (state === undefined || access.owner === access.reader) return state;
+  return { ...state, modseq: idOf(Math.max(state.modseq, readerModseq(reader, access))) };
+}
+
 /** Undefined when the mailbox is gone. */
-export function mailboxState(reader: Reader, { owner, mailbox }: MailboxKey): MailboxState | undefined {
+function mailboxState(reader: Reader, { owner, mailbox }: MailboxKey): MailboxState | undefined {
   const row = reader.arrays(
     'SELECT modseq, recent_from, uidnext, messages FROM mailbox WHERE account = ? AND id = ?',
     owner,
@@ -73,10 +99,9 @@ export function mailboxState(reader: Reader, { owner, mailbox }: MailboxKey): Ma
  * Bulk changes come in parts of about PAGE_ROWS; what one operation did is never cut.
  */
 export function changesSince(reader: Reader, access: MailboxAccess, known: KnownState): MailboxChanges | undefined {
-  checkOwnFlags(access);
   const { owner, mailbox } = access;
   return reader.snapshot(() => {
-    const state = mailboxState(reader, access);
+    const state = readerState(reader, access);
     if (state === undefined) return undefined;
     const current = state.modseq;
     if (current === known.modseq) return { modseq: current, more: false, vanished: [], changed: [], added: [], state };
@@ -84,6 +109,7 @@ export function changesSince(reader: Reader, access: MailboxAccess, known: Known
       Math.min(
         partEnd(reader, VANISHED_PART, access, known.modseq),
         partEnd(reader, CHANGED_PART, access, known.modseq),
+        readerPartEnd(reader, access, known.modseq, PAGE_ROWS),
         current,
       ),
     );
@@ -96,16 +122,16 @@ export function changesSince(reader: Reader, access: MailboxAccess, known: Known
         modseq,
       )
       .map((line) => idOf<Uid>(line[0]));
-    const changed = reader
-      .arrays(
-        `SELECT uid, flags, keywords, modseq FROM mailbox_message
-         WHERE account = ? AND mailbox = ? AND touched = 1 AND modseq > ? AND modseq <= ? ORDER BY uid`,
-        owner,
-        mailbox,
-        known.modseq,
-        modseq,
-      )
-      .map(messageFlags);
+    const ofFolder = reader.arrays(
+      `SELECT uid, flags, keywords, modseq FROM mailbox_message
+       WHERE account = ? AND mailbox = ? AND touched = 1 AND modseq > ? AND modseq <= ? ORDER BY uid`,
+      owner,
+      mailbox,
+      known.modseq,
+      modseq,
+    );
+    const rows = byUid(ofFolder, changedByReader(reader, access, known.modseq, modseq));
+    const changed = asReaderHas(reader, access, rows.map(messageFlags));
     const added: Uid[] = [];
     for (let after = known.lastUid; ; ) {
       const page = uidsAfter(reader, access, after);
@@ -115,6 +141,13 @@ export function changesSince(reader: Reader, access: MailboxAccess, known: Known
     }
     return { modseq, more: modseq < current, vanished, changed, added, state };
   });
+}
+
+/** Each message once, ascending. */
+function byUid(rows: Value[][], others: Value[][]): Value[][] {
+  if (others.length === 0) return rows;
+  const all = new Map([...rows, ...others].map((row) => [Number(row[0]), row]));
+  return [...all.keys()].sort((a, b) => a - b).map((uid) => all.get(uid)!);
 }
 
 const VANISHED_PART = `SELECT modseq FROM vanished WHERE account = ? AND mailbox = ? AND modseq > ?
@@ -247,7 +280,7 @@ export function changedBetween(
   below: Uid,
   limit: number,
 ): MessageFlags[] {
-  checkOwnFlags(access);
+  if (hasOwnStatus(access)) return changedForReader(reader, access, after, { to, below, limit });
   return reader
     .arrays(
       `SELECT uid, flags, keywords, modseq FROM mailbox_message

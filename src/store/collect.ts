@@ -96,6 +96,7 @@ export const collect = operation('store.collect', async (tx, args: CollectArgume
     if (rows.length < STORE_SLICE_MESSAGES) {
       await tx.run('DELETE FROM vanished WHERE account = ? AND mailbox = ?', owner, mailbox);
       await tx.run('DELETE FROM keyword WHERE account = ? AND mailbox = ?', owner, mailbox);
+      await tx.run('DELETE FROM reader_mailbox WHERE owner = ? AND mailbox = ?', owner, mailbox);
       await tx.run('DELETE FROM doomed_mailbox WHERE account = ? AND mailbox = ?', owner, mailbox);
     }
   }

@@ -7,22 +7,30 @@
 // RFC 3501 §6.4.7, RFC 4315 §3, RFC 6851 §3
 
 import { Failure } from '../base/failure.ts';
-import { idOf, type Modseq, type Uid } from '../base/ids.ts';
+import { type AccountId, idOf, type Modseq, type Uid } from '../base/ids.ts';
 import { COPY_MESSAGES_MAX, MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction, type Value } from '../database/operation.ts';
 import { nextModseq } from './accounts.ts';
+import { checkRightsRevision } from './acl.ts';
 import { registerKeywords } from './deliver.ts';
-import { parseKeywords, SEEN } from './flags.ts';
-import { checkOwnFlags, type MailboxAccess, type MailboxKey, type UidRange } from './mailbox-key.ts';
+import { ALL_FLAGS, DELETED, type FlagMask, flagsWithin, keywordsColumn, parseKeywords, SEEN } from './flags.ts';
+import type { MailboxAccess, MailboxKey, UidRange } from './mailbox-key.ts';
 import { getSelectable, type Mailbox } from './mailboxes.ts';
 import { checkRoom, type Quota } from './quota.ts';
+import { beginReaderStatus, hasOwnStatus, readerFlagsIn } from './reader-status.ts';
 
 export interface CopyArguments extends MailboxAccess {
   readonly ranges: readonly UidRange[];
-  /** Canonical; a mailbox of the reader's. */
+  /** Canonical; a mailbox of the reader's, or of the account that is named beside it. */
   readonly target: string;
-  /** What the reader's account may hold. */
+  readonly targetOwner?: AccountId;
+  readonly targetStatus?: MailboxAccess['status'];
+  /** The flags that the reader may set there; undefined: all. */
+  readonly may?: FlagMask;
+  /** What the target's account may hold. */
   readonly quota?: Quota;
+  /** At which revision the reader had the right to. */
+  readonly rightsAt?: number;
 }
 
 /** What has been copied so far. */
@@ -32,12 +40,14 @@ interface Copied {
   /** By lower case. */
   readonly keywords: Map<string, string>;
   bytes: number;
+  /** Of the source's folder, and of the target's. */
   unseen: number;
+  unseenThere: number;
 }
 
 export const copy = operation('store.copy', async (tx, args: CopyArguments) => {
-  checkOwnFlags(args);
-  const target = await getSelectable(tx, args.reader, args.target);
+  await checkRightsRevision(tx, args.rightsAt);
+  const target = await getSelectable(tx, args.targetOwner ?? args.reader, args.target);
   const modseq = await nextModseq(tx);
   const copied = await copyRanges(tx, { args, target, modseq });
   const { sources, bytes } = copied;
@@ -50,8 +60,8 @@ export const copy = operation('store.copy', async (tx, args: CopyArguments) => {
 });
 
 export const move = operation('store.move', async (tx, args: CopyArguments) => {
-  checkOwnFlags(args);
-  const target = await getSelectable(tx, args.reader, args.target);
+  await checkRightsRevision(tx, args.rightsAt);
+  const target = await getSelectable(tx, args.targetOwner ?? args.reader, args.target);
   const modseq = await nextModseq(tx);
   const moved = await copyRanges(tx, { args, target, modseq });
   const { sources, bytes } = moved;
@@ -72,14 +82,14 @@ interface MailboxCopy {
 }
 
 async function copyRanges(tx: Transaction, { args, target, modseq }: MailboxCopy): Promise<Copied> {
-  const copied: Copied = { sources: [], keywords: new Map(), bytes: 0, unseen: 0 };
+  const copied: Copied = { sources: [], keywords: new Map(), bytes: 0, unseen: 0, unseenThere: 0 };
   for (const range of args.ranges) await copyRange(tx, { args, range, target, modseq }, copied);
   return copied;
 }
 
 /** Keywords and counters of the target. */
 async function countCopied(tx: Transaction, { target, modseq }: MailboxCopy, copied: Copied): Promise<void> {
-  const { sources, keywords, bytes, unseen } = copied;
+  const { sources, keywords, bytes, unseenThere } = copied;
   await registerKeywords(tx, { owner: target.owner, mailbox: target.id }, [...keywords.values()]);
   await tx.run(
     `UPDATE mailbox SET uidnext = ?, modseq = ?, messages = messages + ?, unseen = unseen + ?, bytes = bytes + ?
@@ -87,7 +97,7 @@ async function countCopied(tx: Transaction, { target, modseq }: MailboxCopy, cop
     target.uidNext + sources.length,
     modseq,
     sources.length,
-    unseen,
+    unseenThere,
     bytes,
     target.owner,
     target.id,
@@ -153,7 +163,8 @@ async function copyRange(tx: Transaction, { args, range, target, modseq }: Range
     ...key,
     COPY_MESSAGES_MAX + 1 - copied.sources.length,
   );
-  count(rows, target, copied);
+  const isOther = hasOwnStatus(args) || hasOwnStatus(accessOf(args, target)) || args.may !== undefined;
+  count(rows, target, copied, isOther);
   await tx.run(
     `INSERT INTO mailbox_message
        (account, mailbox, uid, message, flags, keywords, modseq, touched, internal_date, saved, size)
@@ -166,19 +177,54 @@ async function copyRange(tx: Transaction, { args, range, target, modseq }: Range
     modseq,
     ...key,
   );
+  if (isOther) await setFlagsThere(tx, { args, range, target, modseq }, firstUid, copied);
 }
 
-/** Adds [uid, flags, keywords, size] of the rows of a range; throws `too-many` where a bound is passed. */
-function count(rows: readonly Value[][], target: Mailbox, copied: Copied): void {
+/** The reader at the target. */
+function accessOf(args: CopyArguments, { owner, id }: Mailbox): MailboxAccess {
+  return { owner, mailbox: id, reader: args.reader, status: args.targetStatus };
+}
+
+/** What the reader sees at the source is what the reader sees of the copies, as far as flags may be set there. */
+async function setFlagsThere(
+  tx: Transaction,
+  { args, range, target, modseq }: RangeCopy,
+  firstUid: number,
+  copied: Copied,
+): Promise<void> {
+  const access = accessOf(args, target);
+  const isOwn = !hasOwnStatus(access);
+  const messages = await readerFlagsIn(tx, args, sourceRange(args, range, target));
+  for (const [index, message] of messages.entries()) {
+    const uid = idOf<Uid>(firstUid + index);
+    const { flags, keywords } = flagsWithin(message, args.may ?? ALL_FLAGS);
+    await tx.run(
+      'UPDATE mailbox_message SET flags = ?, keywords = ? WHERE account = ? AND mailbox = ? AND uid = ?',
+      isOwn ? flags : flags & DELETED,
+      isOwn ? keywordsColumn(keywords) : null,
+      target.owner,
+      target.id,
+      uid,
+    );
+    if (isOwn) for (const word of keywords) copied.keywords.set(word.toLowerCase(), word);
+    else await beginReaderStatus(tx, access, { flags, keywords, uid }, modseq);
+    if (!isOwn || (flags & SEEN) === 0) copied.unseenThere++;
+  }
+}
+
+/** Adds [uid, flags, keywords, size] of the rows of a range, without their flags where those are `isOther` in the target; throws `too-many` where a bound is passed. */
+function count(rows: readonly Value[][], target: Mailbox, copied: Copied, isOther: boolean): void {
   const { sources, keywords } = copied;
   if (sources.length + rows.length > COPY_MESSAGES_MAX)
     throw new Failure('too-many', `At most ${COPY_MESSAGES_MAX} messages can be copied at once`);
   if (target.messages + sources.length + rows.length > MAILBOX_MESSAGES_MAX)
     throw new Failure('too-many', 'Too many messages in this mailbox');
   for (const [uid, flags, words, size] of rows) {
-    for (const word of parseKeywords(words)) keywords.set(word.toLowerCase(), word);
+    if (!isOther) for (const word of parseKeywords(words)) keywords.set(word.toLowerCase(), word);
     copied.bytes += Number(size);
-    if ((Number(flags) & SEEN) === 0) copied.unseen++;
+    const isUnseen = (Number(flags) & SEEN) === 0;
+    if (isUnseen) copied.unseen++;
+    if (isUnseen && !isOther) copied.unseenThere++;
     sources.push(idOf(uid));
   }
 }

@@ -8,11 +8,13 @@ import { type AccountId, idOf, type MailboxId, type MessageId, type Modseq, type
 import { MAILBOX_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { INBOX, nextModseq } from './accounts.ts';
-import { checkKeywords, type FlagSet, keywordsColumn, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
-import type { MailboxKey } from './mailbox-key.ts';
+import { checkRightsRevision } from './acl.ts';
+import { checkKeywords, DELETED, type FlagSet, keywordsColumn, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
+import type { MailboxAccess, MailboxKey } from './mailbox-key.ts';
 import { getSelectable } from './mailboxes.ts';
 import type { MessageRow } from './messages.ts';
 import { checkRoom, type Quota } from './quota.ts';
+import { beginReaderStatus, hasOwnStatus } from './reader-status.ts';
 import { addDead } from './space.ts';
 
 const APPENDED_KEY_BYTES = 8;
@@ -188,10 +190,15 @@ export interface AppendArguments {
   readonly messages: readonly NewMessage[];
   /** What the account may hold. */
   readonly quota?: Quota;
+  /** Whose flags these are, where it is not the owner. */
+  readonly by?: Pick<MailboxAccess, 'reader' | 'status'>;
+  /** At which revision that one had the right to. */
+  readonly rightsAt?: number;
 }
 
 /** APPEND: messages in one mailbox, with UIDs in a row. RFC 3501 §6.3.11, RFC 3502 */
 export const append = operation('store.append', async (tx, { owner, messages, quota, ...args }: AppendArguments) => {
+  await checkRightsRevision(tx, args.rightsAt);
   for (const { flags } of messages) checkKeywords(flags.keywords);
   const mailbox = await getSelectable(tx, owner, args.mailbox);
   if (mailbox.messages + messages.length > MAILBOX_MESSAGES_MAX)
@@ -199,12 +206,16 @@ export const append = operation('store.append', async (tx, { owner, messages, qu
   const octets = messages.reduce((sum, { message }) => sum + message.blob.length, 0);
   await checkRoom(tx, owner, quota, { octets, messages: messages.length });
   const key = { owner, mailbox: mailbox.id };
-  await registerKeywords(tx, key, [...new Set(messages.flatMap(({ flags }) => flags.keywords))]);
+  const access = { ...key, reader: owner, ...args.by };
+  const isOwn = !hasOwnStatus(access);
+  if (isOwn) await registerKeywords(tx, key, [...new Set(messages.flatMap(({ flags }) => flags.keywords))]);
   const modseq = await nextModseq(tx);
   for (const { message, flags, internalDate } of messages) {
     const id = await insertAppended(tx, message);
     const delivered = { id, received: message.received, size: message.blob.length };
-    await addToMailbox(tx, { ...key, message: delivered, flags, internalDate, modseq });
+    const ofFolder = isOwn ? flags : { flags: flags.flags & DELETED, keywords: [] };
+    const uid = await addToMailbox(tx, { ...key, message: delivered, flags: ofFolder, internalDate, modseq });
+    if (!isOwn) await beginReaderStatus(tx, access, { ...flags, uid: uid! }, modseq);
   }
   tx.afterCommit({ kind: 'mailbox', account: owner, mailbox: mailbox.id, modseq });
   return { uidValidity: mailbox.uidValidity, firstUid: mailbox.uidNext };

@@ -2,11 +2,9 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { INBOX } from './accounts.ts';
 import { ANSWERED, DELETED, FLAGGED, MAILBOX_KEYWORDS_MAX, SEEN } from './flags.ts';
-import { storeFlags } from './flags-change.ts';
 import { ownMailbox } from './mailbox-key.ts';
 import { listKeywords } from './mailboxes.ts';
-import { flagsBetween } from './messages.ts';
-import { openTestBox, uidRange } from './testing.ts';
+import { openTestBox } from './testing.ts';
 
 async function open(context: TestContext, messages: number) {
   const box = await openTestBox(messages);
@@ -57,15 +55,4 @@ test('keywords are bounded, a message’s and a mailbox’s, and a refusal undoe
   for (let i = 0; i < MAILBOX_KEYWORDS_MAX / 50; i++) await box.set([[i + 1, i + 1]], 'add', 0, ...words(i * 50, 50));
   await assert.rejects(box.set([[9, 9]], 'add', 0, 'one-more'), { kind: 'too-many' });
   assert.equal(listKeywords(box.reader, ownMailbox(box.account, INBOX)).length, MAILBOX_KEYWORDS_MAX);
-});
-
-test('a reader that is not the owner neither sees nor changes the flags of the owner', async (context) => {
-  const box = await open(context, 1);
-  const other = { ...ownMailbox(box.account, INBOX), reader: await box.store.account() };
-  const by = { flags: SEEN, keywords: [] };
-  await assert.rejects(box.writer.execute(storeFlags, { ...other, ranges: [uidRange(1)], change: 'add', by }), {
-    kind: 'unsupported',
-  });
-  assert.throws(() => flagsBetween(box.reader, other, uidRange(1)), { kind: 'unsupported' });
-  assert.deepEqual(box.flags(), ['1 0']);
 });

@@ -7,17 +7,23 @@ import { Failure } from '../base/failure.ts';
 import { idOf, type Modseq, type Uid } from '../base/ids.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { nextModseq } from './accounts.ts';
+import { checkRightsRevision } from './acl.ts';
 import { registerKeywords } from './deliver.ts';
 import {
+  ALL_FLAGS,
   changeFlags,
   checkKeywords,
+  DELETED,
   type FlagChange,
+  type FlagMask,
   type FlagSet,
+  flagsWithin,
   keywordsColumn,
   parseKeywords,
   SEEN,
 } from './flags.ts';
-import { checkOwnFlags, type MailboxAccess, type MailboxKey, type UidRange } from './mailbox-key.ts';
+import type { MailboxAccess, MailboxKey, UidRange } from './mailbox-key.ts';
+import { changeReaderStatus, countReader, hasOwnStatus, readerFlagsIn } from './reader-status.ts';
 
 export interface StoreFlagsArguments extends MailboxAccess {
   /** Ascending; the caller cuts them so that at most STORE_SLICE_MESSAGES are meant. */
@@ -26,6 +32,10 @@ export interface StoreFlagsArguments extends MailboxAccess {
   readonly by: FlagSet;
   /** Messages that have changed above it stay as they are. RFC 7162 §3.1.3 */
   readonly unchangedSince?: number;
+  /** The flags that may be changed, others stay; undefined: all. */
+  readonly may?: FlagMask;
+  /** At which revision the reader had the right to. */
+  readonly rightsAt?: number;
 }
 
 /** What is done to one range of a mailbox, and the modseq that it gets. */
@@ -42,13 +52,21 @@ interface Changed {
   readonly seen: number;
 }
 
+interface Stored {
+  readonly modseq: Modseq;
+  readonly changed: number;
+  readonly modified: readonly Uid[];
+}
+
 /**
  * Gives how many messages were changed and their modseq, or the mailbox's own when nothing was; and which ones stayed because they had
  * changed since, ascending.
  */
-export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFlagsArguments) => {
-  checkOwnFlags(args);
-  const { owner, mailbox, change, by, unchangedSince = Number.MAX_SAFE_INTEGER } = args;
+export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFlagsArguments): Promise<Stored> => {
+  await checkRightsRevision(tx, args.rightsAt);
+  if (hasOwnStatus(args)) return storeReaderFlags(tx, args);
+  const { owner, mailbox, change, may = ALL_FLAGS, unchangedSince = Number.MAX_SAFE_INTEGER } = args;
+  const by = flagsWithin(args.by, may);
   const row = await tx.get('SELECT modseq FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
   if (row === undefined) throw new Failure('not-found', 'The mailbox is gone');
   const modseq = await nextModseq(tx);
@@ -62,7 +80,7 @@ export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFl
     const done =
       by.keywords.length === 0 && change !== 'replace'
         ? await changeBits(tx, where, change, by.flags)
-        : await changeRows(tx, where, change, by);
+        : await changeRows(tx, where, { change, by, may });
     changed += done.changed;
     seen += done.seen;
   }
@@ -77,6 +95,42 @@ export const storeFlags = operation('store.storeFlags', async (tx, args: StoreFl
   tx.afterCommit({ kind: 'mailbox', account: owner, mailbox, modseq });
   return { modseq, changed, modified };
 });
+
+/** \Deleted is changed in the folder, all else in what is the reader's own. */
+async function storeReaderFlags(tx: Transaction, args: StoreFlagsArguments): Promise<Stored> {
+  const { owner, mailbox, unchangedSince = Number.MAX_SAFE_INTEGER } = args;
+  const row = await tx.get('SELECT modseq FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
+  if (row === undefined) throw new Failure('not-found', 'The mailbox is gone');
+  const modseq = await nextModseq(tx);
+  const modified: Uid[] = [];
+  const sum = { changed: 0, own: 0, deleted: 0, seen: 0 };
+  for (const range of args.ranges)
+    for (const before of await readerFlagsIn(tx, args, range)) {
+      if (before.modseq > unchangedSince) {
+        modified.push(before.uid);
+        continue;
+      }
+      const after = changeFlags(before, args.change, args.by, args.may);
+      const isOwn = await changeReaderStatus(tx, args, { before, after, modseq });
+      const isDeleted = ((after.flags ^ before.flags) & DELETED) !== 0;
+      if (isDeleted)
+        await tx.run(
+          `UPDATE mailbox_message SET flags = (flags & ~${DELETED}) | ?, modseq = ?, touched = 1
+           WHERE account = ? AND mailbox = ? AND uid = ?`,
+          ...[after.flags & DELETED, modseq, owner, mailbox, before.uid],
+        );
+      sum.own += isOwn ? 1 : 0;
+      sum.deleted += isDeleted ? 1 : 0;
+      sum.changed += isOwn || isDeleted ? 1 : 0;
+      sum.seen += (after.flags & SEEN) - (before.flags & SEEN);
+    }
+  if (sum.changed === 0) return { modseq: idOf<Modseq>(row['modseq']), changed: 0, modified };
+  const moved = 'UPDATE mailbox SET modseq = ? WHERE account = ? AND id = ?';
+  if (sum.deleted > 0) await tx.run(moved, modseq, owner, mailbox);
+  if (sum.own > 0) await countReader(tx, args, sum.seen, modseq);
+  tx.afterCommit({ kind: 'mailbox', account: owner, mailbox, modseq });
+  return { modseq, changed: sum.changed, modified };
+}
 
 async function changedAbove(
   tx: Transaction,
@@ -126,8 +180,7 @@ async function changeBits(
 async function changeRows(
   tx: Transaction,
   { owner, mailbox, range, modseq, unchangedSince }: RangeChange,
-  change: FlagChange,
-  by: FlagSet,
+  { change, by, may }: Required<Pick<StoreFlagsArguments, 'change' | 'by' | 'may'>>,
 ): Promise<Changed> {
   let changed = 0;
   let seen = 0;
@@ -141,7 +194,7 @@ async function changeRows(
   );
   for (const [uid, flags, keywords] of rows) {
     const before = { flags: Number(flags), keywords: parseKeywords(keywords) };
-    const after = changeFlags(before, change, by);
+    const after = changeFlags(before, change, by, may);
     const column = keywordsColumn(after.keywords);
     if (after.flags === before.flags && column === keywordsColumn(before.keywords)) continue;
     if (after.keywords.length > before.keywords.length) checkKeywords(after.keywords);

@@ -44,7 +44,28 @@ export function parseKeywords(column: unknown): readonly string[] {
   return typeof column === 'string' && column !== '' ? column.split(' ') : [];
 }
 
-export function changeFlags(now: FlagSet, change: FlagChange, by: FlagSet): FlagSet {
+/** Bits of the system flags; whether keywords are among it. */
+export interface FlagMask {
+  readonly flags: number;
+  readonly keywords: boolean;
+}
+
+export const ALL_FLAGS: FlagMask = { flags: SEEN | ANSWERED | FLAGGED | DELETED | DRAFT, keywords: true };
+
+/** What is not in `may` stays. */
+export function changeFlags(now: FlagSet, change: FlagChange, by: FlagSet, may: FlagMask = ALL_FLAGS): FlagSet {
+  const after = changed(now, change, by);
+  if (may === ALL_FLAGS) return after;
+  const flags = (now.flags & ~may.flags) | (after.flags & may.flags);
+  return { flags, keywords: may.keywords ? after.keywords : now.keywords };
+}
+
+/** The part of some flags that is in a mask. */
+export function flagsWithin({ flags, keywords }: FlagSet, may: FlagMask): FlagSet {
+  return { flags: flags & may.flags, keywords: may.keywords ? keywords : [] };
+}
+
+function changed(now: FlagSet, change: FlagChange, by: FlagSet): FlagSet {
   if (change === 'replace') return { flags: by.flags, keywords: distinctKeywords(by.keywords) };
   const lower = new Set(by.keywords.map((keyword) => keyword.toLowerCase()));
   if (change === 'remove')

@@ -1,6 +1,5 @@
 // Which mailbox is meant, whose it is, and who looks at it. These are in the arguments of all that reads and changes messages.
 
-import { Failure } from '../base/failure.ts';
 import type { AccountId, MailboxId, Uid } from '../base/ids.ts';
 
 export interface MailboxKey {
@@ -9,10 +8,15 @@ export interface MailboxKey {
   readonly mailbox: MailboxId;
 }
 
-/** For what shows or changes flags: those of the reader are meant. Until mailboxes are shared, reader and owner are one. */
+/** For what shows or changes flags: those of the reader are meant (reader-status.ts). */
 export interface MailboxAccess extends MailboxKey {
   /** The account that looks at it. */
   readonly reader: AccountId;
+  /**
+   * Of a reader who is not the owner: `common`, all have the folder's own flags; `beginning`, those are the reader's until
+   * the reader sets others, as in a list's mailbox. Else a reader begins with none.
+   */
+  readonly status?: 'common' | 'beginning' | undefined;
 }
 
 /** An account looks at a mailbox of its own. */
@@ -22,8 +26,3 @@ export function ownMailbox(account: AccountId, mailbox: MailboxId): MailboxAcces
 
 /** From and to, both included. */
 export type UidRange = readonly [from: Uid, to: Uid];
-
-/** The flags in `mailbox_message` are the owner's: another reader must neither see nor change them. */
-export function checkOwnFlags({ owner, reader }: MailboxAccess): void {
-  if (owner !== reader) throw new Failure('unsupported', 'Only the owner of a mailbox has flags in it');
-}

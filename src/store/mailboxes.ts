@@ -8,6 +8,7 @@ import { type AccountId, idOf, type MailboxId, type Modseq, type Uid } from '../
 import { COPY_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Reader, type Row, type Transaction } from '../database/operation.ts';
 import { createMailboxRow, INBOX, nextModseq } from './accounts.ts';
+import { dropAcl, inheritAcl } from './acl.ts';
 import type { MailboxKey } from './mailbox-key.ts';
 
 export interface Mailbox {
@@ -165,15 +166,28 @@ async function ensureParents(tx: Transaction, owner: AccountId, name: string): P
   for (let level = 1; level < parts.length; level++) {
     const parent = parts.slice(0, level).join(SEPARATOR);
     if ((await tx.get(BY_NAME, owner, parent)) === undefined)
-      await createMailboxRow(tx, owner, parent, createOptions(parent));
+      await addMailbox(tx, owner, parent, createOptions(parent));
   }
+}
+
+/** With the list of the mailbox above it. */
+async function addMailbox(
+  tx: Transaction,
+  owner: AccountId,
+  name: string,
+  options: Parameters<typeof createMailboxRow>[3],
+): ReturnType<typeof createMailboxRow> {
+  const made = await createMailboxRow(tx, owner, name, options);
+  const end = name.lastIndexOf(SEPARATOR);
+  if (end > 0) await inheritAcl(tx, { owner, mailbox: made.mailbox }, name.slice(0, end));
+  return made;
 }
 
 /** Where it is not there yet, with the levels above it. */
 export async function makeMailbox(tx: Transaction, { owner, name }: MailboxName): Promise<void> {
   if ((await tx.get(BY_NAME, owner, name)) !== undefined) return;
   await ensureParents(tx, owner, name);
-  await createMailboxRow(tx, owner, name, createOptions(name));
+  await addMailbox(tx, owner, name, createOptions(name));
 }
 
 /** What an operation has added must not be more than an account may have; else it is undone. */
@@ -216,7 +230,7 @@ export const createMailbox = operation('store.createMailbox', async (tx, { owner
   }
   await ensureParents(tx, owner, name);
   const options = uses === undefined || uses.length === 0 ? createOptions(name) : usedFor(uses);
-  const made = await createMailboxRow(tx, owner, name, options);
+  const made = await addMailbox(tx, owner, name, options);
   await checkCount(tx, owner);
   tx.afterCommit({ kind: 'mailboxes', account: owner });
   return made;
@@ -238,6 +252,7 @@ export const deleteMailbox = operation('store.deleteMailbox', async (tx, { owner
   await tx.run('DELETE FROM mailbox WHERE account = ? AND id = ?', owner, mailbox.id);
   // A mailbox of a million messages must not hold up the writer: collect.ts takes its rows away in slices.
   await tx.run('INSERT INTO doomed_mailbox (account, mailbox) VALUES (?, ?)', owner, mailbox.id);
+  await dropAcl(tx, { owner, mailbox: mailbox.id });
   // A new row, so that a session that has the old mailbox selected sees that it is gone.
   if (children !== undefined) await createMailboxRow(tx, owner, name, { selectable: false });
   tx.afterCommit({ kind: 'mailboxes', account: owner });
@@ -290,7 +305,7 @@ async function moveInbox(tx: Transaction, inbox: Mailbox, to: string): Promise<v
   const { owner } = inbox;
   if (inbox.messages > COPY_MESSAGES_MAX)
     throw new Failure('too-many', `At most ${COPY_MESSAGES_MAX} messages can be moved at once`);
-  const { mailbox } = await createMailboxRow(tx, owner, to, createOptions(to));
+  const { mailbox } = await addMailbox(tx, owner, to, createOptions(to));
   const modseq = await nextModseq(tx);
   await tx.run(
     `INSERT INTO vanished (account, mailbox, modseq, uid)
@@ -306,6 +321,8 @@ async function moveInbox(tx: Transaction, inbox: Mailbox, to: string): Promise<v
     owner,
     INBOX,
   );
+  for (const table of ['reader_status', 'reader_mailbox'])
+    await tx.run(`UPDATE ${table} SET mailbox = ? WHERE owner = ? AND mailbox = ?`, mailbox, owner, INBOX);
   await tx.run(
     'INSERT OR IGNORE INTO keyword SELECT account, ?, name FROM keyword WHERE account = ? AND mailbox = ?',
     mailbox,

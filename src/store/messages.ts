@@ -8,7 +8,8 @@ import { idOf, type MessageId, type Modseq, type Uid } from '../base/ids.ts';
 import type { Reader, Value } from '../database/operation.ts';
 import { blobColumns, blobOf } from './blob-row.ts';
 import { parseKeywords } from './flags.ts';
-import { checkOwnFlags, type MailboxAccess, type MailboxKey, type UidRange } from './mailbox-key.ts';
+import type { MailboxAccess, MailboxKey, UidRange } from './mailbox-key.ts';
+import { asReaderHas } from './reader-status.ts';
 import type { Blob } from './segment.ts';
 
 /** A copy's place and what was parsed of it, once for all mailboxes that refer to it. */
@@ -71,32 +72,27 @@ export function uidsAfter(reader: Reader, { owner, mailbox }: MailboxKey, after:
 
 /** Flags of the messages with the highest UIDs, ascending, at most `limit`. */
 export function newestFlags(reader: Reader, access: MailboxAccess, limit: number): MessageFlags[] {
-  checkOwnFlags(access);
-  return reader
-    .arrays(
-      `SELECT uid, flags, keywords, modseq FROM mailbox_message WHERE account = ? AND mailbox = ?
-       ORDER BY uid DESC LIMIT +?`,
-      access.owner,
-      access.mailbox,
-      limit,
-    )
-    .map(messageFlags)
-    .reverse();
+  const rows = reader.arrays(
+    `SELECT uid, flags, keywords, modseq FROM mailbox_message WHERE account = ? AND mailbox = ?
+     ORDER BY uid DESC LIMIT +?`,
+    access.owner,
+    access.mailbox,
+    limit,
+  );
+  return asReaderHas(reader, access, rows.map(messageFlags).reverse());
 }
 
 /** Flags of the messages in a range of UIDs, ascending, at most PAGE_ROWS: ask again from the last one. */
 export function flagsBetween(reader: Reader, access: MailboxAccess, range: UidRange): MessageFlags[] {
-  checkOwnFlags(access);
-  return reader
-    .arrays(
-      `SELECT uid, flags, keywords, modseq FROM mailbox_message
-       WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT +?`,
-      access.owner,
-      access.mailbox,
-      ...range,
-      PAGE_ROWS,
-    )
-    .map(messageFlags);
+  const rows = reader.arrays(
+    `SELECT uid, flags, keywords, modseq FROM mailbox_message
+     WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid LIMIT +?`,
+    access.owner,
+    access.mailbox,
+    ...range,
+    PAGE_ROWS,
+  );
+  return asReaderHas(reader, access, rows.map(messageFlags));
 }
 
 const COPY_COLUMNS = `${blobColumns('m.')},
@@ -144,32 +140,28 @@ export function messagesBetween(
   range: UidRange,
   limit: number,
 ): MailboxMessage[] {
-  checkOwnFlags(access);
-  return reader
-    .arrays(
-      `SELECT ${MESSAGE_COLUMNS} FROM mailbox_message r JOIN message m ON m.id = r.message
-       WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
-      access.owner,
-      access.mailbox,
-      ...range,
-      limit,
-    )
-    .map(mailboxMessage);
+  const rows = reader.arrays(
+    `SELECT ${MESSAGE_COLUMNS} FROM mailbox_message r JOIN message m ON m.id = r.message
+     WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
+    access.owner,
+    access.mailbox,
+    ...range,
+    limit,
+  );
+  return asReaderHas(reader, access, rows.map(mailboxMessage));
 }
 
 /** The messages of these UIDs that are there, ascending. */
 export function messagesAt(reader: Reader, access: MailboxAccess, uids: readonly Uid[]): MailboxMessage[] {
-  checkOwnFlags(access);
-  return reader
-    .arrays(
-      `SELECT ${MESSAGE_COLUMNS} FROM json_each(?) j
-       CROSS JOIN mailbox_message r ON r.account = ? AND r.mailbox = ? AND r.uid = j.value
-       JOIN message m ON m.id = r.message ORDER BY r.uid`,
-      JSON.stringify(uids),
-      access.owner,
-      access.mailbox,
-    )
-    .map(mailboxMessage);
+  const rows = reader.arrays(
+    `SELECT ${MESSAGE_COLUMNS} FROM json_each(?) j
+     CROSS JOIN mailbox_message r ON r.account = ? AND r.mailbox = ? AND r.uid = j.value
+     JOIN message m ON m.id = r.message ORDER BY r.uid`,
+    JSON.stringify(uids),
+    access.owner,
+    access.mailbox,
+  );
+  return asReaderHas(reader, access, rows.map(mailboxMessage));
 }
 
 /** Which message stands at each UID of a range, ascending, at most `limit`: nothing of the messages is read. */
@@ -204,46 +196,44 @@ export function summariesBetween(
   range: UidRange,
   limit: number,
 ): MessageSummary[] {
-  checkOwnFlags(access);
-  return reader
-    .arrays(
-      `SELECT r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, m.header
-       FROM mailbox_message r JOIN message m ON m.id = r.message
-       WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
-      access.owner,
-      access.mailbox,
-      ...range,
-      limit,
-    )
-    .map((row) => ({
-      ...messageFlags(row),
-      internalDate: Number(row[4]),
-      saved: Number(row[5]),
-      size: Number(row[6]),
-      header: String(row[7]),
-    }));
+  const rows = reader.arrays(
+    `SELECT r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, m.header
+     FROM mailbox_message r JOIN message m ON m.id = r.message
+     WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
+    access.owner,
+    access.mailbox,
+    ...range,
+    limit,
+  );
+  const summaries = rows.map((row) => ({
+    ...messageFlags(row),
+    internalDate: Number(row[4]),
+    saved: Number(row[5]),
+    size: Number(row[6]),
+    header: String(row[7]),
+  }));
+  return asReaderHas(reader, access, summaries);
 }
 
 /** As messagesBetween, without what was parsed: half of the cost of a row. */
 export function wholesBetween(reader: Reader, access: MailboxAccess, range: UidRange, limit: number): WholeMessage[] {
-  checkOwnFlags(access);
-  return reader
-    .arrays(
-      `SELECT r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, ${blobColumns('m.')}
+  const rows = reader.arrays(
+    `SELECT r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, ${blobColumns('m.')}
        FROM mailbox_message r JOIN message m ON m.id = r.message
        WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
-      access.owner,
-      access.mailbox,
-      ...range,
-      limit,
-    )
-    .map((row) => ({
-      ...messageFlags(row),
-      internalDate: Number(row[4]),
-      saved: Number(row[5]),
-      size: Number(row[6]),
-      blob: blobOf(row, 7),
-    }));
+    access.owner,
+    access.mailbox,
+    ...range,
+    limit,
+  );
+  const wholes = rows.map((row) => ({
+    ...messageFlags(row),
+    internalDate: Number(row[4]),
+    saved: Number(row[5]),
+    size: Number(row[6]),
+    blob: blobOf(row, 7),
+  }));
+  return asReaderHas(reader, access, wholes);
 }
 
 /** Where a message's bytes lie, and what is to be known to send them on: a fraction of its row. */

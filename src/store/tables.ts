@@ -18,9 +18,10 @@
 //   doomed_mailbox   deleted, its rows not yet removed: no session reads them any more
 //   searched         accounts that have searched the bytes of their mail: they have an index (search-index/)
 //   vanished         what was expunged, for sessions and clients that were looking elsewhere
-//
-// Flags of who reads a mailbox of another's will be a table `reader_status (owner, mailbox, reader, uid, flags, keywords,
-// modseq)`: rows only for messages that this reader has changed, all flags but \Deleted.
+//   acl              what others may do in a mailbox (acl.ts); `identity` is an entry's UUID, or `anyone`
+//   reader_status    flags that one who reads a mailbox of another's has set: all but \Deleted, rows only for messages that this
+//                    reader has changed (reader-status.ts). An expunge takes them along
+//   reader_mailbox   how many of those have \Seen, and the modseq of the last change
 //
 // modseq comes from one counter, one step an operation: it grows over each account and mailbox, without being dense.
 
@@ -235,6 +236,49 @@ export const storeUnit: Unit = {
       version: 10,
       statements: [
         'CREATE TABLE appended (hash BLOB NOT NULL, message INTEGER NOT NULL, PRIMARY KEY (hash, message)) WITHOUT ROWID',
+      ],
+    },
+    {
+      version: 11,
+      statements: [
+        `CREATE TABLE acl (
+          owner INTEGER NOT NULL,
+          mailbox INTEGER NOT NULL,
+          identity TEXT NOT NULL,
+          negative INTEGER NOT NULL,
+          rights TEXT NOT NULL,
+          PRIMARY KEY (owner, mailbox, identity, negative)
+        ) WITHOUT ROWID`,
+        'CREATE INDEX acl_identity ON acl (identity)',
+        "INSERT INTO counter (name, value) VALUES ('rights', 1)",
+        `CREATE TABLE reader_status (
+          owner INTEGER NOT NULL,
+          mailbox INTEGER NOT NULL,
+          reader INTEGER NOT NULL,
+          uid INTEGER NOT NULL,
+          flags INTEGER NOT NULL,
+          keywords TEXT,
+          modseq INTEGER NOT NULL,
+          PRIMARY KEY (owner, mailbox, reader, uid)
+        ) WITHOUT ROWID`,
+        'CREATE INDEX reader_status_modseq ON reader_status (owner, mailbox, reader, modseq)',
+        'CREATE INDEX reader_status_uid ON reader_status (owner, mailbox, uid, flags)',
+        `CREATE TABLE reader_mailbox (
+          owner INTEGER NOT NULL,
+          mailbox INTEGER NOT NULL,
+          reader INTEGER NOT NULL,
+          seen INTEGER NOT NULL,
+          modseq INTEGER NOT NULL,
+          PRIMARY KEY (owner, mailbox, reader)
+        ) WITHOUT ROWID`,
+        // Whatever takes a message out of a mailbox takes along what readers have set; where none has, it writes nothing more.
+        `CREATE TRIGGER reader_status_gone AFTER DELETE ON mailbox_message
+         WHEN EXISTS (SELECT 1 FROM reader_mailbox WHERE owner = OLD.account AND mailbox = OLD.mailbox) BEGIN
+           UPDATE reader_mailbox SET seen = seen - 1 WHERE owner = OLD.account AND mailbox = OLD.mailbox AND reader IN
+             (SELECT reader FROM reader_status WHERE owner = OLD.account AND mailbox = OLD.mailbox AND uid = OLD.uid
+              AND flags & 1 = 1);
+           DELETE FROM reader_status WHERE owner = OLD.account AND mailbox = OLD.mailbox AND uid = OLD.uid;
+         END`,
       ],
     },
   ],

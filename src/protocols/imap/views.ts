@@ -9,7 +9,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Modseq, Uid } from '../../base/ids.ts';
 import type { Reader } from '../../database/operation.ts';
-import { changesSince, type KnownState, type MailboxChanges, mailboxState, PastUids } from '../../store/changes.ts';
+import { changesSince, type KnownState, type MailboxChanges, PastUids, readerState } from '../../store/changes.ts';
 import type { MailboxAccess, MailboxKey } from '../../store/mailbox-key.ts';
 import { MailboxView, type ViewState } from './mailbox-view.ts';
 
@@ -79,14 +79,14 @@ export class Views {
 
   /** As changesSince; `known` must be a whole state, or a part of changes on the way to one. */
   changesSince(access: MailboxAccess, known: KnownState): SharedChanges | undefined {
-    const state = mailboxState(this.#reader, access);
+    const state = readerState(this.#reader, access);
     if (state === undefined) return undefined;
     if (state.modseq === known.modseq) {
       const none = { modseq: state.modseq, more: false, vanished: [], changed: [], added: [], state };
       return { ...none, follow: (view) => ({ view, numbers: [] }) };
     }
     const mailbox = this.#kept(access);
-    const at = `${known.modseq} ${known.lastUid} ${access.reader}`;
+    const at = `${known.modseq} ${known.lastUid} ${access.reader} ${access.status ?? ''}`;
     const kept = mailbox.changes.get(at);
     // Whoever has claimed messages as recent has moved no modseq.
     if (kept !== undefined && kept.value.state.modseq === state.modseq) return { ...kept.value, state };

@@ -4,6 +4,7 @@
 
 import { Failure } from '../../../base/failure.ts';
 import type { Uid } from '../../../base/ids.ts';
+import { asReaderFinds } from '../../../store/changes.ts';
 import { type Deleted, deletedPage, type MailboxCounters, readCounters } from '../../../store/counters.ts';
 import type { Mailbox } from '../../../store/mailboxes.ts';
 import { parseStatus, type StatusCommand, type StatusItem } from '../../../wire/imap/commands/status.ts';
@@ -42,11 +43,13 @@ async function write(
   counters: MailboxCounters,
   items: readonly StatusItem[],
 ): Promise<void> {
-  const { mailbox } = counters;
+  const { id, owner } = counters.mailbox;
+  const access = { owner, mailbox: id, reader: session.reader };
+  const mailbox = asReaderFinds(session.door.reader, access, counters.mailbox);
   if (items.includes('HIGHESTMODSEQ')) session.enable('CONDSTORE');
   const asksForDeleted = items.includes('DELETED') || items.includes('DELETED-STORAGE');
   const deleted = asksForDeleted ? await countDeleted(session, mailbox) : undefined;
-  const values = items.map((item) => [item, statusOf(item, { ...counters, deleted }, session)] as const);
+  const values = items.map((item) => [item, statusOf(item, { ...counters, mailbox, deleted }, session)] as const);
   session.write(encodeStatus(spelledFor(session, mailbox.name), values));
 }
 
