@@ -70,6 +70,8 @@ const behindLogin: readonly (string | Offer)[] = [
   'QUOTA=RES-MAILBOX',
   'PARTIAL',
   'INPROGRESS',
+  'UIDONLY',
+  'UIDBATCHES',
   'LANGUAGE',
   'I18NLEVEL=1',
 ];

@@ -34,6 +34,7 @@ import { status } from './commands/status.ts';
 import { store } from './commands/store.ts';
 import { subscribe, unsubscribe } from './commands/subscribe.ts';
 import { thread } from './commands/thread.ts';
+import { uidbatches } from './commands/uidbatches.ts';
 import { unauthenticate } from './commands/unauthenticate.ts';
 import { unselect } from './commands/unselect.ts';
 import { type CommandEntry, entry } from './handler.ts';
@@ -77,6 +78,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['STORE', entry(store)],
   ['COPY', entry(copy)],
   ['MOVE', entry(move)],
+  ['UIDBATCHES', entry(uidbatches)],
 ]);
 
 /** Those that may stand behind UID. RFC 3501 §6.4.8, RFC 4315 §2.1, RFC 5256 §5, RFC 6851 §3 */
@@ -90,3 +92,6 @@ export const uidCommands: ReadonlySet<string> = new Set([
   'MOVE',
   'EXPUNGE',
 ]);
+
+/** Those that name messages by sequence numbers where UID does not stand before them. RFC 9586 §3.1 */
+export const numberCommands: ReadonlySet<string> = new Set([...uidCommands].filter((name) => name !== 'EXPUNGE'));

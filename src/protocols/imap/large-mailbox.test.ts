@@ -188,3 +188,23 @@ test('QRESYNC reads at most three rows a change and twenty, whatever the size an
   }
   client.connection.destroy();
 });
+
+test('UIDBATCHES reads as many rows as its batches have messages, and parts a mailbox with gaps', async () => {
+  const { account, client } = await open(15_000);
+  await client.command('SELECT INBOX');
+  const { writer } = imap.database;
+  await writer.execute(expunge, {
+    ...ownMailbox(account, INBOX),
+    ranges: [uidRange(14_200, 14_299)],
+    deletedOnly: false,
+  });
+  await client.command('NOOP');
+  const read = await countOf(async () => {
+    const [text] = await tell(client, 'UIDBATCHES 500 1:2');
+    assert.match(text!, /^UIDBATCHES \(TAG "\w+"\) 15000:14501,14500:13901$/);
+  });
+  assert.ok(read < 2500, `${read} rows`);
+  const [text] = await tell(client, 'UIDBATCHES 6000');
+  assert.match(text!, /^UIDBATCHES \(TAG "\w+"\) 15000:8901,8900:2901,2900:1$/);
+  client.connection.destroy();
+});

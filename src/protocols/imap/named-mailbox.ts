@@ -46,5 +46,5 @@ export function spelledFor({ enabled }: Pick<ImapConversation, 'enabled'>, name:
 
 /** Also in commands. */
 export function namesAreUtf8(enabled: ReadonlySet<EnableName>): boolean {
-  return enabled.has('UTF8=ACCEPT');
+  return enabled.has('UTF8=ACCEPT') || enabled.has('IMAP4REV2');
 }

@@ -206,9 +206,25 @@ export class SelectedMailbox {
     return this.#modseq;
   }
 
-  /** Whether the client hears of what has gone by UID. RFC 7162 §3.2.10 */
+  /** Whether the client hears of what has gone by UID. RFC 7162 §3.2.10, RFC 9586 §3.4 */
   get #saysVanished(): boolean {
-    return this.#opener.enabled.has('QRESYNC');
+    return this.#opener.enabled.has('QRESYNC') || this.#knowsUidsOnly;
+  }
+
+  /** Whether the client numbers no messages. RFC 9586 */
+  get #knowsUidsOnly(): boolean {
+    return this.#opener.enabled.has('UIDONLY');
+  }
+
+  /** Whether there are recent messages for the client: IMAP4rev2 knows none. RFC 9051 Appendix E */
+  get #hasRecent(): boolean {
+    return !this.#opener.enabled.has('IMAP4REV2');
+  }
+
+  /** ` EXISTS` and ` RECENT` lines with the counts. */
+  countResponses(): string {
+    const recent = this.#hasRecent ? `* ${this.#recentCount} RECENT\r\n` : '';
+    return `* ${this.#count} EXISTS\r\n${recent}`;
   }
 
   /** Whether there is something behind a change of the account for this session to look at. */
@@ -240,7 +256,7 @@ export class SelectedMailbox {
     const names: string[] = [];
     for (const [bit, name] of systemFlagBits) if ((flags & bit) !== 0) names.push(name);
     names.push(...keywords);
-    if (this.#recent.length > 0 && this.isRecent(uid)) names.push('\\Recent');
+    if (this.#recent.length > 0 && this.#hasRecent && this.isRecent(uid)) names.push('\\Recent');
     return encodeFlagsItem(names);
   }
 
@@ -314,7 +330,7 @@ export class SelectedMailbox {
     if (more || gone.length > 0) this.#view = this.view;
     const needsNumbers = !this.#saysVanished || this.#isInParts;
     const lowest = Math.min(
-      changed[0]?.uid ?? Number.POSITIVE_INFINITY,
+      this.#knowsUidsOnly ? Number.POSITIVE_INFINITY : (changed[0]?.uid ?? Number.POSITIVE_INFINITY),
       needsNumbers ? least(gone) : Number.POSITIVE_INFINITY,
       needsNumbers ? least(this.#vanished) : Number.POSITIVE_INFINITY,
     );
@@ -349,7 +365,7 @@ export class SelectedMailbox {
     if (added.length > 0) {
       this.#recentCount += added.reduce((sum, uid) => sum + (this.isRecent(uid) ? 1 : 0), 0);
       await this.#claim(changes.state.recentFrom);
-      text += `* ${this.#count} EXISTS\r\n* ${this.#recentCount} RECENT\r\n`;
+      text += this.countResponses();
     }
     text += this.#reportFlags(changed, allowed.withUid ?? false);
     if (more) return text;
@@ -375,15 +391,22 @@ export class SelectedMailbox {
 
   /** The FETCH response with a message's flags; '' when the client does not know it. RFC 7162 §3.2.4: with its UID, where QRESYNC is on */
   flagsResponse(status: MessageFlags, withUid: boolean): string {
-    const number = this.view.numberOf(status.uid);
+    const number = this.#knowsUidsOnly ? 0 : this.view.numberOf(status.uid);
     return number === undefined ? '' : this.numberedFlags(number, status, withUid);
+  }
+
+  /** How the FETCH response of a message that the client counts begins: `* 7 FETCH (`. RFC 9586 §3.3 */
+  responseHead(uid: Uid): string {
+    return this.#knowsUidsOnly ? `* ${uid} UIDFETCH (` : `* ${this.view.numberOf(uid)} FETCH (`;
   }
 
   /** The same where the number is known. */
   numberedFlags(number: number, status: MessageFlags, withUid: boolean): string {
     const uid = withUid || this.#saysVanished ? `UID ${status.uid} ` : '';
     const announcement = this.newKeywords(status.keywords);
-    return `${announcement}* ${number} FETCH (${uid}${this.flagsItem(status)}${this.modseqItem(status)})\r\n`;
+    const items = `${uid}${this.flagsItem(status)}${this.modseqItem(status)})\r\n`;
+    const head = this.#knowsUidsOnly ? `* ${status.uid} UIDFETCH (` : `* ${number} FETCH (`;
+    return `${announcement}${head}${items}`;
   }
 
   /** New messages come with their flags when the client asks for them. */
@@ -395,7 +418,7 @@ export class SelectedMailbox {
 
   /** A message is recent in one read-write session; read-only ones see it so until then. RFC 3501 §2.3.2 */
   async #claim(recentFrom: Uid): Promise<void> {
-    if (recentFrom > this.#lastUid) return;
+    if (recentFrom > this.#lastUid || !this.#hasRecent) return;
     if (this.readOnly) return this.#addRecent(recentFrom, this.#lastUid + 1);
     let claimed: { readonly from: Uid; readonly to: Uid };
     try {

@@ -28,11 +28,11 @@ import { startsMessage } from '../../wire/imap/commands/append.ts';
 import { ImapCursor, tagOf } from '../../wire/imap/grammar.ts';
 import { encodeContinuation, encodeTagged, encodeUntagged } from '../../wire/imap/responses/status.ts';
 import { capabilityText } from './capability.ts';
-import { commands, uidCommands } from './commands.ts';
+import { commands, numberCommands, uidCommands } from './commands.ts';
 import type { AnnouncedMessage, ImapConversation, ImapLogin } from './conversation.ts';
 import type { ImapDoor } from './door.ts';
 import type { EnableName } from './enabled.ts';
-import { badFrame, replyOf } from './errors.ts';
+import { badFrame, ImapFailure, replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
 import { ViewLost } from './mailbox-view.ts';
 import { namesAreUtf8 } from './named-mailbox.ts';
@@ -354,6 +354,8 @@ export class ImapSession implements ImapConversation {
         name = cursor.word();
         if (!uidCommands.has(name)) throw new Failure('syntax', `There is no command UID ${name}`);
       }
+      if (!byUid && this.enabled.has('UIDONLY') && numberCommands.has(name))
+        throw new ImapFailure('syntax', `UID ${name} is the command, since UIDONLY is enabled`, 'UIDREQUIRED');
       const command = commands.get(name);
       if (command === undefined) throw new Failure('syntax', `There is no command ${name}`);
       if (!command.states.includes(this.#state)) throw new Failure('syntax', WRONG_STATE[this.#state]);

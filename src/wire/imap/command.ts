@@ -22,6 +22,7 @@ import type { SortCommand } from './commands/sort.ts';
 import type { StatusCommand } from './commands/status.ts';
 import type { StoreCommand } from './commands/store.ts';
 import type { ThreadCommand } from './commands/thread.ts';
+import type { UidBatchesCommand } from './commands/uidbatches.ts';
 
 export type ImapCommand =
   | SimpleCommand
@@ -46,4 +47,5 @@ export type ImapCommand =
   | FetchCommand
   | StoreCommand
   | CopyCommand
-  | ExpungeCommand;
+  | ExpungeCommand
+  | UidBatchesCommand;

@@ -14,7 +14,7 @@ import { ok } from '../reply.ts';
 import { answerOf, foundModseq, saveResults, writeAnswer } from '../search-results.ts';
 import { SearchWalk } from '../search-walk.ts';
 import { SelectedMailbox } from '../selected.ts';
-import { checkCharset, saving } from './search.ts';
+import { checkCriteria, saving } from './search.ts';
 
 export const esearch: CommandDefinition<EsearchCommand> = {
   states: LOGGED_IN,
@@ -23,7 +23,7 @@ export const esearch: CommandDefinition<EsearchCommand> = {
     const needsSelected = command.sources.some(({ kind }) => kind === 'SELECTED');
     if (needsSelected && session.selected === undefined) throw new Failure('syntax', 'No mailbox is selected');
     const run = async (): Promise<void> => {
-      checkCharset(command.unknownCharset);
+      checkCriteria(command, session);
       for (const row of filteredMailboxes(session, command.sources)) {
         if (session.gone) return;
         await searchOne(session, row, command);

@@ -220,7 +220,7 @@ class Fetcher {
     if (this.#session.enabled.has('CONDSTORE')) items.push(encodeModseqItem(row.modseq));
     // After the flags, so that a new keyword is announced before the response begins.
     const announcement = attributes.has('FLAGS') || becameSeen ? this.#mailbox.newKeywords(row.keywords) : '';
-    let text = `${announcement}* ${this.#mailbox.view.numberOf(row.uid)} FETCH (${items.join(' ')}`;
+    let text = `${announcement}${this.#mailbox.responseHead(row.uid)}${items.join(' ')}`;
     let separator = items.length > 0 ? ' ' : '';
     let isUnderWay = false;
     for (const section of sections) {

@@ -3,7 +3,13 @@
 // RFC 3501 §6.4.4, RFC 4731, RFC 5182 §2.1, RFC 9051 §6.4.4, RFC 5530 §3 BADCHARSET
 
 import { Failure } from '../../../base/failure.ts';
-import { parseSearch, type SearchCommand, type SearchKey } from '../../../wire/imap/commands/search.ts';
+import {
+  namesNumbers,
+  parseSearch,
+  type SearchCommand,
+  type SearchCriteria,
+  type SearchKey,
+} from '../../../wire/imap/commands/search.ts';
 import type { ReturnOptions } from '../../../wire/imap/return-options.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
@@ -29,10 +35,10 @@ export const search: CommandDefinition<SearchCommand> = {
   parse: parseSearch,
   async run(command, session) {
     await saving(command, session, async () => {
-      checkCharset(command.unknownCharset);
+      checkCriteria(command, session);
       const { byUid } = command;
       const walk = await SearchWalk.open(session, session.mailbox, command.key);
-      const isRev2 = (session.enabled as ReadonlySet<string>).has('IMAP4REV2');
+      const isRev2 = session.enabled.has('IMAP4REV2');
       const returns = command.returns ?? (isRev2 ? REV2 : undefined);
       if (returns !== undefined) return writeAndSave(session, walk, returns, command);
       const found = await walk.first();
@@ -43,8 +49,12 @@ export const search: CommandDefinition<SearchCommand> = {
   },
 };
 
-export function checkCharset(unknown: string | undefined): void {
-  if (unknown !== undefined) throw new ImapFailure('invalid', 'Unknown character set', 'BADCHARSET (US-ASCII UTF-8)');
+/** Sequence numbers among the keys are none for a client that has none. RFC 9586 §3.1 */
+export function checkCriteria({ unknownCharset, key }: SearchCriteria, { enabled }: ImapConversation): void {
+  if (unknownCharset !== undefined)
+    throw new ImapFailure('invalid', 'Unknown character set', 'BADCHARSET (US-ASCII UTF-8)');
+  if (enabled.has('UIDONLY') && namesNumbers(key))
+    throw new ImapFailure('syntax', 'UIDONLY is enabled: a set stands behind UID', 'UIDREQUIRED');
 }
 
 /** Runs a search; one that is to save its results and fails saves that there are none. RFC 5182 §2.1 */

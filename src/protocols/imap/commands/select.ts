@@ -1,12 +1,14 @@
-// SELECT and EXAMINE. RFC 3501 §6.3.1 §6.3.2, RFC 7162 §3.1.2 §3.1.8 §3.2.5 §3.2.11, RFC 8474 §4.2
+// SELECT and EXAMINE. RFC 3501 §6.3.1 §6.3.2, RFC 7162 §3.1.2 §3.1.8 §3.2.5 §3.2.11, RFC 9051 §6.3.2, RFC 9586 §3, RFC 8474 §4.2
 
 import { Failure } from '../../../base/failure.ts';
 import { parseSelect, type SelectCommand } from '../../../wire/imap/commands/select.ts';
 import { mailboxObjectId } from '../../../wire/imap/object-id.ts';
+import { encodeList } from '../../../wire/imap/responses/mailbox.ts';
 import { encodeUntagged } from '../../../wire/imap/responses/status.ts';
 import type { ImapConversation } from '../conversation.ts';
+import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
-import { findNamed } from '../named-mailbox.ts';
+import { findNamed, spelledFor } from '../named-mailbox.ts';
 import { ok, type TaggedResponse } from '../reply.ts';
 import { resynchronize } from '../resync.ts';
 import { SelectedMailbox } from '../selected.ts';
@@ -29,6 +31,9 @@ async function open(
   readOnly: boolean,
 ): Promise<TaggedResponse> {
   if (qresync !== undefined && !session.enabled.has('QRESYNC')) throw new Failure('syntax', 'ENABLE QRESYNC first');
+  // RFC 9586 §3.5
+  if (qresync?.pairs !== undefined && session.enabled.has('UIDONLY'))
+    throw new ImapFailure('syntax', 'UIDONLY is enabled: there are no sequence numbers', 'UIDREQUIRED');
   // Whatever comes of it, the old mailbox is no longer selected.
   if (session.selected !== undefined) session.write(encodeUntagged('OK', 'Previous mailbox closed', 'CLOSED'));
   session.open(undefined);
@@ -45,16 +50,20 @@ async function open(
   const as = { reader: session.reader, readOnly, ...(isKnown ? { newest: 0 } : {}) };
   const selected = await SelectedMailbox.open(opener, key, as);
   if (selected === undefined) throw gone();
-  session.write(describe(selected));
+  session.write(describe(session, selected));
+  // RFC 9051 §6.3.2
+  if (enabled.has('IMAP4REV2')) session.write(encodeList('LIST', [], spelledFor(session, row.name)));
   if (isKnown) await resynchronize(session, selected, qresync);
   session.open(selected);
   return readOnly ? ok('EXAMINE completed', 'READ-ONLY') : ok('SELECT completed', 'READ-WRITE');
 }
 
-function describe(selected: SelectedMailbox): string {
-  const { firstUnseen, uidValidity } = selected;
+function describe({ enabled }: ImapConversation, selected: SelectedMailbox): string {
+  const { uidValidity } = selected;
+  // IMAP4rev2 has none, and it is a sequence number.
+  const firstUnseen = enabled.has('IMAP4REV2') || enabled.has('UIDONLY') ? undefined : selected.firstUnseen;
   const [flags, permanentFlags] = selected.flagsResponses().split('\r\n');
-  let text = `${flags}\r\n* ${selected.count} EXISTS\r\n* ${selected.recentCount} RECENT\r\n`;
+  let text = `${flags}\r\n${selected.countResponses()}`;
   if (firstUnseen !== undefined) text += `* OK [UNSEEN ${firstUnseen}] First unseen message\r\n`;
   text += `* OK [UIDVALIDITY ${uidValidity}] UIDs are valid\r\n`;
   text += `* OK [UIDNEXT ${selected.uidNext}] Predicted next UID\r\n`;

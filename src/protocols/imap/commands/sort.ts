@@ -14,7 +14,7 @@ import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
 import { foundModseq, numbersFor, type Results, writeNumbers } from '../search-results.ts';
 import { SearchWalk } from '../search-walk.ts';
-import { checkCharset, saving, writeAndSave } from './search.ts';
+import { checkCriteria, saving, writeAndSave } from './search.ts';
 
 export const sort: CommandDefinition<SortCommand> = {
   states: SELECTED,
@@ -22,7 +22,7 @@ export const sort: CommandDefinition<SortCommand> = {
   parse: parseSort,
   async run(command, session) {
     await saving(command, session, async () => {
-      checkCharset(command.unknownCharset);
+      checkCriteria(command, session);
       const { byUid, returns } = command;
       const results = new SortedResults(session, command);
       if (returns !== undefined) return writeAndSave(session, results, returns, command);

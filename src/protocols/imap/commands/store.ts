@@ -78,7 +78,7 @@ async function writeFlags(
       if (!silent) text += mailbox.flagsResponse(message, withUid);
       else {
         const uid = withUid ? `UID ${message.uid} ` : '';
-        text += `* ${mailbox.view.numberOf(message.uid)} FETCH (${uid}${encodeModseqItem(message.modseq)})\r\n`;
+        text += `${mailbox.responseHead(message.uid)}${uid}${encodeModseqItem(message.modseq)})\r\n`;
       }
     }
     session.write(text);

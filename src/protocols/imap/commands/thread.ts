@@ -15,14 +15,15 @@ import { eachFoundRow, inTurns } from '../found-rows.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
 import { SearchWalk } from '../search-walk.ts';
-import { checkCharset } from './search.ts';
+import { checkCriteria } from './search.ts';
 
 export const thread: CommandDefinition<ThreadCommand> = {
   states: SELECTED,
   usesNumbers: true,
   parse: parseThread,
-  async run({ key, byUid, unknownCharset, algorithm }, session) {
-    checkCharset(unknownCharset);
+  async run(command, session) {
+    checkCriteria(command, session);
+    const { key, byUid, algorithm } = command;
     const { mailbox } = session;
     const found = await (await SearchWalk.open(session, mailbox, key)).first();
     const messages: ThreadedMessage[] = [];

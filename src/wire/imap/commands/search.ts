@@ -41,6 +41,13 @@ export function asksForModseq(key: SearchKey): boolean {
   return (key.key === 'and' || key.key === 'or') && key.of.some(asksForModseq);
 }
 
+/** Whether messages are named by sequence numbers. */
+export function namesNumbers(key: SearchKey): boolean {
+  if (key.key === 'numbers') return key.numbers.unit === 'sequence';
+  if (key.key === 'not') return namesNumbers(key.of);
+  return (key.key === 'and' || key.key === 'or') && key.of.some(namesNumbers);
+}
+
 /** Which messages are meant. */
 export interface SearchCriteria {
   /** As the client named it, when it is one that we don't know: then `key` means nothing. */
