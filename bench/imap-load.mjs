@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// IMAP load. Modes: login fetch store append search idle. Prints one JSON line, last; options: docs/benchmarks.md.
+// IMAP load. Modes: login fetch store move append search idle told. Prints one JSON line, last; options: docs/benchmarks.md.
 import {
   accounting,
   args,
@@ -31,6 +31,7 @@ const o = args({
   items: '(FLAGS ENVELOPE)',
   each: false, // fetch: one FETCH 1:* a unit; --each: one message a command
   set: '', // store: this set in one command; otherwise one message a command
+  list: false, // login: LIST of all mailboxes, too
   flags: 'FLAGS.SILENT (\\Flagged)', // store: set on the first pass over the mailbox, cleared on the next, and so on
   size: 10240,
   text: 'nosuchword',
@@ -91,7 +92,11 @@ const done = (x, acc, units) =>
 
 if (o.mode === 'login') {
   const { secs, acc } = await workers(async (_c, _k, i) => {
-    const c = await session(i);
+    const c = await session(i, !o.list);
+    if (o.list) {
+      await c.send('LIST "" "*"');
+      await c.send(`SELECT ${o.mailbox}`);
+    }
     await c.send('LOGOUT');
     c.close();
   });
@@ -149,6 +154,27 @@ if (o.mode === 'login') {
     acc,
     msgs,
   );
+} else if (o.mode === 'move') {
+  // One message a command, to and fro between two mailboxes.
+  const { secs, acc } = await workers(
+    async (c) => {
+      if (c.exists === 0) {
+        [c.here, c.there] = [c.there, c.here];
+        await c.send(`SELECT ${c.here}`);
+      }
+      await c.send(`MOVE 1 ${c.there}`);
+      c.exists--;
+    },
+    async (k) => {
+      const c = await session(k, false);
+      const there = `moved-${k}`;
+      await c.send(`CREATE ${there}`).catch(() => {});
+      await c.send(`SELECT ${o.mailbox}`);
+      if (c.exists === 0) await c.send(`SELECT ${there}`);
+      return Object.assign(c, { here: o.mailbox, there });
+    },
+  );
+  done({ moves_s: round(lat.length / secs), seconds: round(secs), conns: o.conns }, acc, lat.length);
 } else if (o.mode === 'append') {
   const slice = bodySlicer(o.size);
   const id = Date.now().toString(36) + process.pid;
@@ -239,4 +265,40 @@ if (o.mode === 'login') {
     });
   for (const c of open) c.close();
   done(x, () => acc, 1);
+}
+
+// Sessions in IDLE, of as many users as --users; then one message to each user, and how long until every session has heard of it.
+if (o.mode === 'told') {
+  const open = [];
+  for (let k = 0; k < o.conns; k += 50)
+    await Promise.all(
+      Array.from({ length: Math.min(50, o.conns - k) }, async (_, j) => {
+        const c = await session(k + j);
+        const go = c.continuation();
+        c.send('IDLE').catch(() => {});
+        await go;
+        open.push(c);
+      }),
+    );
+  const known = open.map((c) => c.exists);
+  const used = accounting(o.tree);
+  const t = now();
+  const sender = await session(0, false);
+  for (let user = 0; user < o.users; user++) {
+    const to = userOf(o.user, o.offset + user, o.domains);
+    const c = user === 0 ? sender : await session(user, false);
+    const text = `From: a@load.example\r\nTo: <${to}>\r\nSubject: told\r\n\r\nx\r\n`;
+    const go = c.continuation();
+    const fin = c.send(`APPEND ${o.mailbox} {${text.length}}`);
+    await go;
+    c.conn.sock.write(`${text}\r\n`);
+    await fin;
+    if (user > 0) c.close();
+  }
+  sender.close();
+  const late = () => open.filter((c, n) => c.exists <= known[n]).length;
+  while (late() > 0 && now() - t < 60_000) await sleep(20);
+  const seconds = (now() - t) / 1000;
+  for (const c of open) c.close();
+  report({ kind: 'imap-told', conns: open.length, late: late(), seconds: round(seconds), ...used(open.length) });
 }

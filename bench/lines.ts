@@ -63,6 +63,23 @@ function logins(side: Side, offset: number, door: readonly (string | number)[] =
   return generate('imap-load', [...users, '--tree', side.pids, '--count', isOurs(side) ? 3000 : 300]);
 }
 
+/** A mailbox of so many small messages, made once on each side. */
+const LARGE = 10_000;
+const large = new Map<Side, number>();
+
+function ofLargeMailbox(items: string, ours: number, theirs: number): Line['run'] {
+  return (side, offset) => {
+    const user = ['--users', 1, '--offset', large.get(side) ?? offset, '--port', side.imap];
+    if (!large.has(side)) {
+      large.set(side, offset);
+      generate('imap-load', [...user, '--mode', 'append', '--conns', 10, '--size', 1024, '--count', LARGE]);
+    }
+    const fetch = ['--mode', 'fetch', '--conns', 1, '--items', items, '--count', isOurs(side) ? ours : theirs];
+    generate('imap-load', [...user, ...fetch.slice(0, -1), 1]);
+    return generate('imap-load', [...user, ...fetch, '--tree', side.pids]);
+  };
+}
+
 function overTls(side: Side): readonly (string | number)[] {
   if (side.imaps === undefined) throw new Error('this side has no imaps');
   return ['--tls', '--port', side.imaps];
@@ -202,6 +219,15 @@ export const LINES: readonly Line[] = [
     bars: { shipped: 5, fast: 2 },
   },
   {
+    name: 'login-list',
+    what: 'login + LIST + SELECT + LOGOUT, 10 connections',
+    run: (side, offset) => logins(side, offset, ['--port', side.imap, '--list']),
+    figure: 'logins_s',
+    unit: 'sessions/s',
+    against: ['shipped'],
+    bars: { shipped: 3 },
+  },
+  {
     name: 'login-tls',
     what: 'full TLS handshake (P-256), login + SELECT + LOGOUT, 10 connections',
     run: (side, offset) => logins(side, offset, overTls(side)),
@@ -306,7 +332,7 @@ export const LINES: readonly Line[] = [
     figure: 'appends_s',
     unit: 'messages/s',
     against: ['shipped'],
-    bars: {},
+    bars: { shipped: 2 },
   },
   {
     name: 'fetch-envelope',
@@ -324,7 +350,25 @@ export const LINES: readonly Line[] = [
     figure: 'msgs_s',
     unit: 'messages/s',
     against: ['shipped'],
-    bars: {},
+    bars: { shipped: 1.2 },
+  },
+  {
+    name: 'fetch-flags',
+    what: 'FETCH 1:* FLAGS of 10,000 messages, 1 connection',
+    run: ofLargeMailbox('FLAGS', 40, 40),
+    figure: 'msgs_s',
+    unit: 'messages/s',
+    against: ['shipped'],
+    bars: { shipped: 0.7 },
+  },
+  {
+    name: 'fetch-list',
+    what: 'FETCH 1:* (FLAGS ENVELOPE) of 10,000 messages, 1 connection; the second time, so that Dovecot has it cached',
+    run: ofLargeMailbox('(FLAGS ENVELOPE)', 10, 10),
+    figure: 'msgs_s',
+    unit: 'messages/s',
+    against: ['shipped'],
+    bars: { shipped: 1 },
   },
   {
     name: 'store',
@@ -333,7 +377,16 @@ export const LINES: readonly Line[] = [
     figure: 'stores_s',
     unit: 'commands/s',
     against: ['shipped'],
-    bars: {},
+    bars: { shipped: 1.2 },
+  },
+  {
+    name: 'move',
+    what: 'MOVE one message a command, 10 connections, after APPEND (Dovecot does not sync)',
+    run: imap('move', 2000, 2000, ['--conns', 10]),
+    figure: 'moves_s',
+    unit: 'commands/s',
+    against: ['shipped'],
+    bars: { shipped: 1.2 },
   },
   {
     name: 'pop3',
