@@ -97,6 +97,49 @@ export function flagsBetween(reader: Reader, access: MailboxAccess, range: UidRa
 
 const COPY_COLUMNS = `${blobColumns('m.')},
   m.received, m.trace_bytes, m.header, m.structure, m.parser, m.bare_lf`;
+/** System flags as a character of ASCII; one bit more says that there are keywords. */
+const CHARACTER_BASE = 32;
+const KEYWORDS_BIT = 32;
+
+export function flagsOfCharacter(code: number): number {
+  return (code - CHARACTER_BASE) & ~KEYWORDS_BIT;
+}
+
+export function hasKeywords(code: number): boolean {
+  return ((code - CHARACTER_BASE) & KEYWORDS_BIT) !== 0;
+}
+
+/** Flags of all messages in a range of UIDs, in their order. */
+interface FlagCharacters {
+  readonly count: number;
+  /** The highest; 0 without a message. */
+  readonly modseq: Modseq;
+  /** One a message. */
+  readonly characters: string;
+  /** Columns of keywords of those that have some. */
+  readonly keywords: readonly string[];
+}
+
+/** As flagsBetween, put together by the engine: a third of the cost. The caller bounds the range. */
+export function flagCharacters(reader: Reader, access: MailboxAccess, range: UidRange): FlagCharacters {
+  checkOwnFlags(access);
+  const [count, modseq, characters, keywords] = reader.arrays(
+    `SELECT count(*), max(modseq), group_concat(char(${CHARACTER_BASE} + flags + ${KEYWORDS_BIT} * (keywords IS NOT NULL)), ''),
+       group_concat(keywords, char(10))
+     FROM (SELECT modseq, flags, keywords FROM mailbox_message
+           WHERE account = ? AND mailbox = ? AND uid BETWEEN ? AND ? ORDER BY uid)`,
+    access.owner,
+    access.mailbox,
+    ...range,
+  )[0]!;
+  return {
+    count: Number(count),
+    modseq: idOf(modseq ?? 0),
+    characters: String(characters ?? ''),
+    keywords: typeof keywords === 'string' ? keywords.split('\n') : [],
+  };
+}
+
 const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, ${COPY_COLUMNS}`;
 
 function mailboxMessage(row: readonly Value[]): MailboxMessage {

@@ -232,6 +232,11 @@ export class SelectedMailbox {
     return this.access.mailbox === mailbox && modseq > this.#modseq;
   }
 
+  /** Whether there may be such a one from the first to the last UID. */
+  hasRecent(first: Uid, last: Uid): boolean {
+    return this.#recent.some(([from, to]) => last >= from && first < to);
+  }
+
   isRecent(uid: Uid): boolean {
     return this.#recent.some(([from, to]) => uid >= from && uid < to);
   }

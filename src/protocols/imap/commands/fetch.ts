@@ -36,6 +36,7 @@ import { type NumberSet, rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type FetchedContent, fetchedContent } from '../fetched-content.ts';
 import type { Budget } from '../fetched-section.ts';
+import { type FlagAttribute, flagLines } from '../flag-lines.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { countPositions, type PositionRange, slicePositions } from '../mailbox-view.ts';
 import { no, ok, type TaggedResponse } from '../reply.ts';
@@ -43,6 +44,8 @@ import { changedPositions, writeVanishedSince } from '../resync.ts';
 import type { SelectedMailbox } from '../selected.ts';
 
 const PAGE_MESSAGES = 500;
+/** Of flags alone. */
+const FLAG_PAGE_MESSAGES = 2000;
 /** A page whose messages become \Seen before they are sent: a client that goes away has not seen many of them. */
 const SEEN_PAGE_MESSAGES = 50;
 /** Messages whose bytes are read at once, and how many bytes that may be. */
@@ -100,6 +103,12 @@ function needsOf({ sections, attributes }: FetchCommand): Needs {
   return [...attributes].every((one) => one === 'UID' || one === 'FLAGS' || one === 'MODSEQ') ? 'flags' : 'summary';
 }
 
+/** Those of a command that asks for nothing else. */
+function flagAttributes(needs: Needs, { attributes }: FetchCommand): readonly FlagAttribute[] | undefined {
+  const all = [...attributes];
+  return needs === 'flags' && !attributes.has('MODSEQ') ? (all as FlagAttribute[]) : undefined;
+}
+
 /** BODY[]: nothing of the structure is asked for. */
 function isWhole(item: FetchContent): boolean {
   return 'section' in item && item.section.part.length === 0 && item.section.text === undefined;
@@ -119,6 +128,7 @@ class Fetcher {
   readonly #mailbox: SelectedMailbox;
   readonly #setsSeen: boolean;
   readonly #needs: Needs;
+  readonly #flagAttributes: readonly FlagAttribute[] | undefined;
   #missing = 0;
   #unreadable: Failure | undefined;
 
@@ -128,11 +138,25 @@ class Fetcher {
     this.#mailbox = session.mailbox;
     this.#setsSeen = !this.#mailbox.readOnly && command.sections.some(({ peek }) => !peek);
     this.#needs = needsOf(command);
-    this.pageMessages = this.#setsSeen ? SEEN_PAGE_MESSAGES : PAGE_MESSAGES;
+    this.#flagAttributes = session.enabled.has('CONDSTORE') ? undefined : flagAttributes(this.#needs, command);
+    if (this.#setsSeen) this.pageMessages = SEEN_PAGE_MESSAGES;
+    else this.pageMessages = this.#flagAttributes === undefined ? PAGE_MESSAGES : FLAG_PAGE_MESSAGES;
   }
 
   /** The messages at the positions [from, to). */
   async page(from: number, to: number): Promise<void> {
+    const lines = this.#flagLines(from, to);
+    if (lines === undefined) return this.#rows(from, to);
+    this.#session.write(lines);
+    await this.#session.breathe();
+  }
+
+  #flagLines(from: number, to: number): string | undefined {
+    const attributes = this.#flagAttributes;
+    return attributes && flagLines(this.#session.door.reader, this.#mailbox, attributes, [from, to]);
+  }
+
+  async #rows(from: number, to: number): Promise<void> {
     const { view } = this.#mailbox;
     const range = [view.uidAt(from), view.uidAt(to - 1)] as const;
     const becameSeen = this.#setsSeen ? await this.#markSeen(range) : undefined;
