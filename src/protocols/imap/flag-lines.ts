@@ -7,6 +7,7 @@
 import type { Reader } from '../../database/operation.ts';
 import { parseKeywords } from '../../store/flags.ts';
 import { flagCharacters, flagsOfCharacter, hasKeywords } from '../../store/messages.ts';
+import { hasOwnStatus } from '../../store/reader-status.ts';
 import type { SelectedMailbox } from './selected.ts';
 
 export type FlagAttribute = 'UID' | 'FLAGS';
@@ -19,7 +20,7 @@ export function flagLines(
 ): string | undefined {
   const { access, view } = mailbox;
   const [first, last] = [view.uidAt(from), view.uidAt(to - 1)];
-  if (access.owner !== access.reader) return undefined;
+  if (hasOwnStatus(access)) return undefined;
   const page = flagCharacters(reader, access, [first, last]);
   // What has changed since the session has looked is reported by this command, and not again.
   if (page.count !== to - from || page.modseq > mailbox.modseq) return undefined;

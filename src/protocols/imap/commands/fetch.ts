@@ -138,7 +138,8 @@ class Fetcher {
     this.#mailbox = session.mailbox;
     this.#setsSeen = !this.#mailbox.readOnly && command.sections.some(({ peek }) => !peek);
     this.#needs = needsOf(command);
-    this.#flagAttributes = session.enabled.has('CONDSTORE') ? undefined : flagAttributes(this.#needs, command);
+    const isPlain = !session.enabled.has('CONDSTORE') && !session.enabled.has('UIDONLY');
+    this.#flagAttributes = isPlain ? flagAttributes(this.#needs, command) : undefined;
     if (this.#setsSeen) this.pageMessages = SEEN_PAGE_MESSAGES;
     else this.pageMessages = this.#flagAttributes === undefined ? PAGE_MESSAGES : FLAG_PAGE_MESSAGES;
   }
