@@ -36,6 +36,8 @@ const o = args({
   size: 10240,
   text: 'nosuchword',
   search: '',
+  word: '', // append: a line of the body of each hundredth message; search: looked for
+  metrics: '', // search: this page is looked at until no message is missing in an index
   hold: 3,
   settle: 2,
   'no-idle': false,
@@ -182,7 +184,7 @@ if (o.mode === 'login') {
     async (c, k, i) => {
       const head = Buffer.from(
         `From: <sender@load.example>\r\nTo: <${who(k)}>\r\nSubject: append ${id} ${i}\r\nDate: ${new Date().toUTCString().replace('GMT', '+0000')}\r\nMessage-ID: <${id}.${i}@load.example>\r\n` +
-          'MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n',
+          `MIME-Version: 1.0\r\nContent-Type: text/plain; charset=us-ascii\r\n\r\n${o.word !== '' && i % 100 === 0 ? `${o.word}\r\n` : ''}`,
         'latin1',
       );
       const body = slice(Math.max(10, o.size - head.length - 2));
@@ -205,14 +207,27 @@ if (o.mode === 'login') {
 } else if (o.mode === 'search') {
   let hits = 0;
   let exists = 0;
+  const key = o.search || `TEXT ${o.word || o.text}`;
+  if (o.metrics !== '') {
+    // The first search is what an index begins with.
+    const c = await session(0);
+    await c.send(`SEARCH ${key}`);
+    c.close();
+    const accounts = /^waypost_index_accounts ([1-9])/m;
+    const behind = /^waypost_index_behind_messages 0$/m;
+    for (let text = ''; !accounts.test(text) || !behind.test(text); ) {
+      await sleep(200);
+      text = await (await fetch(o.metrics)).text();
+    }
+  }
   const { secs, acc } = await workers(async (c) => {
-    await c.send(`SEARCH ${o.search || `TEXT ${o.text}`}`);
+    await c.send(`SEARCH ${key}`);
     hits = c.searchHits;
     exists = c.exists;
   }, session);
   done(
     {
-      search: o.search || `TEXT ${o.text}`,
+      search: key,
       hits,
       exists,
       ms_each: round((secs * 1000 * o.conns) / lat.length),

@@ -170,6 +170,24 @@ function pop3(side: Side, offset: number): Figures {
   return generate('pop3-load', [...['--port', side.pop3, '--tree', side.pids, '--count', 5], ...user]);
 }
 
+/** Messages of the mailbox that is searched, of 8 KB; one in a hundred has the word. */
+const SEARCHED = 10_000;
+const filled = new Set<string>();
+
+/** A word in one of a hundred messages, once ours are indexed; the other has no index. */
+function searchText(side: Side, offset: number): Figures {
+  const word = ['--word', 'quarterly', '--users', 1, '--offset', offset + MAILBOXES - 1, '--port', side.imap];
+  if (!filled.has(side.name))
+    generate('imap-load', ['--mode', 'append', '--conns', 4, '--size', 8192, '--count', SEARCHED, ...word]);
+  filled.add(side.name);
+  const metrics = side.http === undefined ? [] : ['--metrics', `http://127.0.0.1:${side.http}/metrics`];
+  const count = isOurs(side) ? 40 : 3;
+  const search = ['--mode', 'search', '--conns', 1, '--tree', side.pids, '--count', count, ...metrics];
+  const figures = generate('imap-load', [...search, ...word]);
+  if (figures['hits'] !== SEARCHED / 100) throw new Error(`${figures['hits']} messages were found`);
+  return figures;
+}
+
 export const LINES: readonly Line[] = [
   // First: a server that has been under load has memory to spare, and new sessions seem to cost nothing.
   {
@@ -387,6 +405,17 @@ export const LINES: readonly Line[] = [
     unit: 'commands/s',
     against: ['shipped'],
     bars: { shipped: 1.2 },
+  },
+  {
+    name: 'search-text',
+    what: 'SEARCH TEXT for a word in one of a hundred of 10,000 messages, once ours are in the index; Dovecot has none',
+    run: searchText,
+    warmUp: 1,
+    figure: 'ms_each',
+    unit: 'ms a search',
+    isCost: true,
+    against: ['shipped'],
+    bars: { shipped: 20 },
   },
   {
     name: 'pop3',

@@ -35,6 +35,8 @@ export interface Side {
   /** Undefined for a Waypost from before it. */
   readonly imaps: number | undefined;
   readonly pop3: number;
+  /** Where there are metrics. */
+  readonly http?: number;
   /** Top processes of the server, for its CPU time. */
   readonly pids: string;
   stop(): Promise<void>;
@@ -63,7 +65,7 @@ export async function startOurs(
     // The first programs relayed by the configuration alone.
     ...(program === undefined ? {} : { program, config: `[next-hop]\n"sink.example" = "[127.0.0.2]:${sink}"\n` }),
   });
-  const { smtp, submission, imap, pop3, ldap } = server.listeners;
+  const { smtp, submission, imap, pop3, ldap, http } = server.listeners;
   const bound = ['--port', ldap.port, '--binddn', 'cn=Directory Manager', '--bindpw', server.ldap.password];
   const add = (count: number, dn: string, attributes: object, extra: readonly (string | number)[]): number => {
     const form = ['--mode', 'add', '--count', count, '--dn', dn, '--attributes', JSON.stringify(attributes)];
@@ -111,6 +113,7 @@ export async function startOurs(
       imap: imap.port,
       imaps: 'imaps' in server.listeners ? server.listeners.imaps.port : undefined,
       pop3: pop3.port,
+      http: http.port,
       ldap: ldap.port,
       pids: String(server.pid),
       addsPerSecond,
