@@ -21,8 +21,8 @@ const LOG_BYTES = 16 * 1024 * 1024;
 export interface SideFile {
   /** Bounded by the caller. */
   arrays(sql: string, ...parameters: Value[]): Value[][];
-  /** Rows changed. Of a file that was opened for writing. */
-  run(sql: string, ...parameters: Value[]): number;
+  /** Of a file that was opened for writing. */
+  run(sql: string, ...parameters: Value[]): void;
   /** All that `work` reads and writes is of one state; what it throws leaves the file as it was. Synchronous. */
   transaction<T>(work: () => T): T;
   /** Another file stands in its place now, or none. */
@@ -95,12 +95,9 @@ class OpenSideFile implements SideFile {
     }
   }
 
-  run(sql: string, ...parameters: Value[]): number {
-    try {
-      return Number(this.#statements.rows(sql).run(...parameters).changes);
-    } catch (error) {
-      throw sideFailure(error);
-    }
+  run(sql: string, ...parameters: Value[]): void {
+    // Not the statement's own run(): it gives the last rowid too, which in a full-text index may be more than a number holds.
+    this.arrays(sql, ...parameters);
   }
 
   transaction<T>(work: () => T): T {

@@ -12,12 +12,12 @@ import { storeUnit } from '../../src/store/tables.ts';
 const [directory = '', count = ''] = process.argv.slice(2);
 const { reader, writer } = openTestDatabase([storeUnit], directory);
 let left = Number(count);
-const run = StatementSync.prototype.run;
-StatementSync.prototype.run = function (this: StatementSync, ...parameters: unknown[]) {
+const all = StatementSync.prototype.all;
+StatementSync.prototype.all = function (this: StatementSync, ...parameters: unknown[]) {
   if (/\btext\b|indexed_message|index_mark|COMMIT/.test(this.sourceSQL) && --left <= 0)
     process.kill(process.pid, 'SIGKILL');
-  return run.apply(this, parameters as never);
-} as typeof run;
+  return all.apply(this, parameters as never);
+} as typeof all;
 const upkeep = new IndexUpkeep({
   ...{ reader, writer, log: silentLog, clock: systemClock, directory: `${directory}/index` },
   blobs: new Blobs(directory, reader),

@@ -180,7 +180,7 @@ export class SearchMatcher {
       case 'body':
       case 'text':
         // Of a text the index can only say that it is nowhere.
-        return candidate.message !== undefined && this.#index?.lacks(candidate.message, this.#texts.get(key)!)
+        return candidate.message !== undefined && this.#index?.lacks(candidate.message, this.#texts.get(key)!, key.key)
           ? false
           : undefined;
       case 'not': {

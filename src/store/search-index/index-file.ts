@@ -1,15 +1,18 @@
 // The file of one account's index: which trigrams stand in which of its messages.
 //
-// Tables  `text` is FTS5's, without the texts: columns the decoded header and body. `indexed_message` has a row for each
-//         message that was looked at: `row` is its rowid in `text`, `slice` the number of the transaction that put its text
-//         in, null where the text is not in: there is too much of it. Both are written in one transaction, so what a row
-//         claims is so after any end of the process or the machine
+// Tables  `text` is FTS5's, without the texts: columns the decoded header and body, each in blocks, a row a block.
+//         `indexed_message` has a row for each message that was looked at: `row` is the first of its rows in `text`, `headers` and
+//         `bodies` say how many there are of each kind, `slice` is the number of the transaction that put them in, null where
+//         the text is not in: there is too much of it. All are written in one transaction, so what a row claims is so after
+//         any end of the process or the machine
 //         `index_mark`: what made the file, the last slice, the last row, and the account's modseq at which all was in
 // Rows    are numbered as they come, for a trigram's list holds the differences of its rows: by message ids, which are a time in
-//         64ths of a millisecond and more, the file is two and a half times as large
+//         64ths of a millisecond and more, the file is nearly four times as large
+// Blocks  of BLOCK_CHARACTERS and what follows them up to NEEDLE_CHARACTERS, so that a text of that length is whole in one: a long
+//         message has nearly all common trigrams, and would be a candidate for nearly all words
 // Never   tells a message's absence from what another program, another Unicode or another parser has put in: a file whose mark is
 //         not MARK is no index to a reader, and its writer makes it anew
-// `detail=none` keeps, of a trigram, the messages and nothing more: columns cannot be told apart in a question.
+// `detail=none` keeps, of a trigram, the rows and nothing more: a question cannot name a column, a row is of one.
 
 import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -17,18 +20,21 @@ import { type AccountId, idOf, type MessageId, type Modseq } from '../../base/id
 import { openSideReader, openSideWriter, removeSideFile, type SideFile } from '../../database/side-file.ts';
 import { PARSER } from '../../message/structure.ts';
 import type { WholeText } from '../message-text.ts';
+import { NEEDLE_CHARACTERS } from './trigrams.ts';
 
 /** Goes up with any change of what is put in, or of the tables. */
-const VERSION = 1;
+const VERSION = 2;
 const { unicode, icu } = process.versions;
 const MARK = `version ${VERSION}, parser ${PARSER}, Unicode ${unicode}, ICU ${icu}`;
 
+const BLOCK_CHARACTERS = 8192;
 const VACUUM_PAGES = 4000;
 
 const TABLES = [
   `CREATE TABLE index_mark (mark TEXT NOT NULL, identity INTEGER NOT NULL, slice INTEGER NOT NULL, row INTEGER NOT NULL,
      modseq INTEGER)`,
-  'CREATE TABLE indexed_message (row INTEGER PRIMARY KEY, message INTEGER NOT NULL UNIQUE, slice INTEGER)',
+  `CREATE TABLE indexed_message (row INTEGER PRIMARY KEY, message INTEGER NOT NULL UNIQUE, slice INTEGER,
+     headers INTEGER NOT NULL, bodies INTEGER NOT NULL)`,
   `CREATE VIRTUAL TABLE text USING fts5 (header, body, content='', contentless_delete=1, detail=none,
      tokenize='trigram case_sensitive 1')`,
   // What one transaction gathers before it is sorted and written: fewer merges afterwards.
@@ -57,6 +63,13 @@ interface IndexState {
   readonly slice: number;
   /** No row is above it. */
   readonly row: number;
+}
+
+/** A message's rows: those of its header from `from` on, those of its body from `bodyFrom` on, none from `to` on. */
+export interface MessageRows {
+  readonly from: number;
+  readonly bodyFrom: number;
+  readonly to: number;
 }
 
 /** For a thread that searches. */
@@ -91,18 +104,23 @@ export class IndexReader {
     return readState(this.#file);
   }
 
-  /** Rows in (after, to] of messages that have what `query` asks for, ascending, at most `limit`. */
+  /** Rows in (after, to] that have what `query` asks for, ascending, at most `limit`. */
   candidates(query: string, after: number, to: number, limit: number): number[] {
     const sql = 'SELECT rowid FROM text WHERE text MATCH ? AND rowid > ? AND rowid <= ? ORDER BY rowid LIMIT +?';
     return this.#file.arrays(sql, query, after, to, limit).map((row) => Number(row[0]));
   }
 
-  /** The rows of those of `ids` whose text was put in up to this state; none where the file is another one. */
-  rowsOf(ids: readonly MessageId[], { identity, slice }: IndexState): Map<MessageId, number> {
-    const sql = `SELECT m.message, m.row FROM json_each(?) j CROSS JOIN indexed_message m ON m.message = j.value
+  /** Those of `ids` whose text was put in up to this state; none where the file is another one. */
+  rowsOf(ids: readonly MessageId[], { identity, slice }: IndexState): Map<MessageId, MessageRows> {
+    const sql = `SELECT m.message, m.row, m.headers, m.bodies
+      FROM json_each(?) j CROSS JOIN indexed_message m ON m.message = j.value
       WHERE m.slice <= ? AND (SELECT identity FROM index_mark) = ?`;
-    const rows = this.#file.arrays(sql, JSON.stringify(ids), slice, identity);
-    return new Map(rows.map(([message, row]) => [idOf(message), Number(row)]));
+    const found = new Map<MessageId, MessageRows>();
+    for (const [message, row, headers, bodies] of this.#file.arrays(sql, JSON.stringify(ids), slice, identity)) {
+      const bodyFrom = Number(row) + Number(headers);
+      found.set(idOf(message), { from: Number(row), bodyFrom, to: bodyFrom + Number(bodies) });
+    }
+    return found;
   }
 
   close(): void {
@@ -184,15 +202,18 @@ export class IndexWriter {
     file.transaction(() => {
       const [mark] = file.arrays('SELECT slice, row FROM index_mark');
       const slice = Number(mark![0]) + 1;
-      let row = Number(mark![1]);
+      let row = Number(mark![1]) + 1;
       for (const { id, text } of messages) {
-        row++;
-        if (text !== undefined)
-          file.run('INSERT INTO text (rowid, header, body) VALUES (?, ?, ?)', row, text.header, text.body);
-        const sql = 'INSERT INTO indexed_message (row, message, slice) VALUES (?, ?, ?)';
-        file.run(sql, row, id, text === undefined ? null : slice);
+        const [headers, bodies] = text === undefined ? [[], []] : [blocks(text.header), blocks(text.body)];
+        const sql = 'INSERT INTO indexed_message (row, message, slice, headers, bodies) VALUES (?, ?, ?, ?, ?)';
+        file.run(sql, row, id, text === undefined ? null : slice, headers.length, bodies.length);
+        // A row for each, also where there is no text: the next message has another.
+        let at = row;
+        for (const header of headers) file.run('INSERT INTO text (rowid, header) VALUES (?, ?)', at++, header);
+        for (const body of bodies) file.run('INSERT INTO text (rowid, body) VALUES (?, ?)', at++, body);
+        row = Math.max(row + 1, at);
       }
-      file.run('UPDATE index_mark SET slice = ?, row = ?', slice, row);
+      file.run('UPDATE index_mark SET slice = ?, row = ?', slice, row - 1);
     });
   }
 
@@ -200,7 +221,9 @@ export class IndexWriter {
     const file = this.#file;
     file.transaction(() => {
       for (const id of ids) {
-        file.run('DELETE FROM text WHERE rowid = (SELECT row FROM indexed_message WHERE message = ?)', id);
+        const [found] = file.arrays('SELECT row, headers + bodies FROM indexed_message WHERE message = ?', id);
+        const [row, count] = (found ?? [0, 0]).map(Number) as [number, number];
+        for (let at = row; at < row + count; at++) file.run('DELETE FROM text WHERE rowid = ?', at);
         file.run('DELETE FROM indexed_message WHERE message = ?', id);
       }
     });
@@ -209,4 +232,12 @@ export class IndexWriter {
   close(): void {
     this.#file.close();
   }
+}
+
+/** A text of up to NEEDLE_CHARACTERS that begins in one of them is whole in it. */
+function blocks(text: string): string[] {
+  const all: string[] = [];
+  for (let at = 0; at < text.length; at += BLOCK_CHARACTERS)
+    all.push(text.slice(at, at + BLOCK_CHARACTERS + NEEDLE_CHARACTERS));
+  return all;
 }

@@ -14,7 +14,7 @@ import { asFailure } from '../../base/failure.ts';
 import type { AccountId, MessageId } from '../../base/ids.ts';
 import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
-import { IndexReader, indexPath } from './index-file.ts';
+import { IndexReader, indexPath, type MessageRows } from './index-file.ts';
 import { isSearchNoted, noteIndexDamage, noteSearch } from './searched.ts';
 import { trigramQuery } from './trigrams.ts';
 
@@ -26,9 +26,11 @@ const STEP_ROWS = 20_000;
 export interface IndexAnswers {
   /** The messages that are asked for next, in a few steps of the file and not one by one. */
   look(messages: readonly MessageId[]): void;
-  /** Whether `text` is certainly nowhere in this message, one of the last look. */
-  lacks(message: MessageId, text: string): boolean;
+  /** Whether `text` is certainly nowhere in this message, one of the last look, or in its headers, or in its body. */
+  lacks(message: MessageId, text: string, where: Where): boolean;
 }
+
+export type Where = 'header' | 'body' | 'text';
 
 export interface SearchIndexParts {
   readonly reader: Reader;
@@ -81,14 +83,19 @@ export class SearchIndex {
       if (candidates.size >= NEEDLES_MAX) break;
     }
     if (candidates.size === 0) return undefined;
-    let rowOf: ReadonlyMap<MessageId, number> = new Map();
+    let rowsOf: ReadonlyMap<MessageId, MessageRows> = new Map();
     return {
       look: (messages) => {
-        rowOf = this.#try(account, (reader) => reader.rowsOf(messages, state)) ?? new Map();
+        rowsOf = this.#try(account, (reader) => reader.rowsOf(messages, state)) ?? new Map();
       },
-      lacks(message, text) {
-        const row = rowOf.get(message);
-        return row !== undefined && candidates.get(text)?.has(row) === false;
+      lacks(message, text, where) {
+        const rows = rowsOf.get(message);
+        const found = candidates.get(text);
+        if (rows === undefined || found === undefined) return false;
+        const from = where === 'body' ? rows.bodyFrom : rows.from;
+        const to = where === 'header' ? rows.bodyFrom : rows.to;
+        for (let row = from; row < to; row++) if (found.has(row)) return false;
+        return true;
       },
     };
   }
