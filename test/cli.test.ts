@@ -635,6 +635,9 @@ describe('with a server', { concurrency: false }, () => {
   test('mailbox check finds nothing', async () => {
     assert.match((await cli('mailbox check')).stdout, /^no problems/);
     assert.deepEqual(await json('mailbox check --bytes'), []);
+    assert.deepEqual(await json('mailbox check --account ann@acme.example'), []);
+    assert.match((await cli('mailbox repair --bytes')).stdout, /^nothing to repair/);
+    await refused('mailbox repair --account nobody@acme.example', 1, /no mailbox here has the address/);
   });
 
   test('mailbox expire finds nothing without rules', async () => {

@@ -27,7 +27,7 @@ import { type DomainRenameParts, domainRename } from './domain-rename.ts';
 import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type HostParts, hostAdd, hostList, hostRemove } from './host.ts';
-import { type CheckParts, mailboxCheck } from './mailbox.ts';
+import { type CheckParts, mailboxCheck, mailboxRepair } from './mailbox.ts';
 import { type ExpireParts, mailboxExpire } from './mailbox-expire.ts';
 import { queueHold, queueRelease } from './queue/hold.ts';
 import { type ImportingParts, queueImport } from './queue/import.ts';
@@ -150,6 +150,7 @@ export function adminOperations(parts: AdminParts) {
     queueRemove(parts),
     queueImport(parts),
     mailboxCheck(parts),
+    mailboxRepair(parts),
     mailboxExpire(parts),
     trace(parts),
     auditList(parts),

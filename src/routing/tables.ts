@@ -161,6 +161,7 @@ const WITH_QUOTA = `SELECT domain, row FROM route INDEXED BY route_quota
   WHERE tenant = ? AND generation = ? AND domain > ? AND ${HAS_QUOTA} ORDER BY domain LIMIT +?`;
 const AT_BASE = `SELECT path, row FROM alias_entry INDEXED BY alias_entry_base
   WHERE tenant = ? AND generation = ? AND base = ? AND path > ? ORDER BY path LIMIT +?`;
+const WITH_ACCOUNT = `SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND json_extract(row, '$.account') = ? LIMIT 1`;
 const WITH_URLS = `SELECT row FROM alias_entry WHERE tenant = ? AND generation = ? AND ${HAS_URLS} LIMIT +?`;
 const ALIAS_DN = 'SELECT dn FROM alias WHERE tenant = ? AND generation = ? AND address = ?';
 
@@ -227,6 +228,12 @@ export function readRecipientsAtBase(
 /** The deepest base at or above the entry, by its row; null where it has none. */
 export function readBase(reader: Reader, generation: number, dn: string): string | null {
   return (reader.arrays(PLACED, TENANT, generation, dn)[0]?.[1] as string | undefined) ?? null;
+}
+
+/** The UUID of the entry that has this account: a walk over all, for repairs. */
+export function entryWithAccount(reader: Reader, generation: number, account: number): string | undefined {
+  const [row] = reader.arrays(WITH_ACCOUNT, TENANT, generation, account);
+  return row && (JSON.parse(row[0] as string) as RecipientRow).uuid;
 }
 
 /** Lists of which URLs say who is a member, at most `limit`. */

@@ -55,6 +55,7 @@ import {
   unsubscribe,
 } from '../store/mailboxes.ts';
 import { assignQuotaRoot } from '../store/quota.ts';
+import { repair } from '../store/repairs.ts';
 import { endReparse, storeReparsed } from '../store/reparse.ts';
 import { searchIndexOperations } from '../store/search-index/searched.ts';
 import { countSegments, endRewrite, endSegments, leavePlain, moveMessages } from '../store/space.ts';
@@ -116,6 +117,7 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     unsubscribe,
     claimRecent,
     makeFirstFolders,
+    repair,
     storeFlags,
     expunge,
     expire,

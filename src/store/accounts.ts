@@ -76,7 +76,8 @@ const INSERT_MAILBOX = `INSERT OR FAIL INTO mailbox (account, id, name, uidvalid
 
 const COUNT_MAILBOX = "UPDATE OR FAIL counter SET value = value + 1 WHERE name IN ('uidvalidity', 'modseq')";
 
-async function insertMailbox(
+/** The caller has checked the name, and knows the number to be free. */
+export async function insertMailbox(
   tx: Transaction,
   { owner, mailbox, name, selectable, specialUse }: NewMailbox,
 ): Promise<void> {

@@ -13,7 +13,14 @@ import { idText, type SegmentId } from '../base/ids.ts';
 import type { Reader, Value } from '../database/operation.ts';
 import { blobColumns, blobOf, storedBytes } from './blob-row.ts';
 import { BLOB_CHUNK_BYTES, Blobs } from './blobs.ts';
-import { messageName, nextTurn, PAGE, type StoreProblem } from './check-pages.ts';
+import {
+  type CheckProblem,
+  messageName,
+  nextTurn,
+  PAGE,
+  type StoreProblem,
+  type StoreProblemName,
+} from './check-pages.ts';
 import { FRAMED } from './frames.ts';
 import { type Blob, PLAIN, parseRecordHeader, RECORD_HEADER_BYTES, segmentPath } from './segment.ts';
 
@@ -23,16 +30,25 @@ export interface BlobCheckOptions {
   readonly segments: string;
   /** Read every record: checksum and hash of every message's bytes. */
   readonly bytes: boolean;
+  /** Of these messages only, ascending. */
+  readonly messages?: readonly number[];
 }
+
+type BlobProblem = CheckProblem<StoreProblemName>;
 
 const PLACES = `SELECT ${blobColumns('m.')}, s.id AS known FROM message m LEFT JOIN segment s ON s.id = m.segment`;
 /** A message that is moved so often while it is looked at is left to the next check. */
 const LOOKS_MAX = 5;
 
-export async function* checkBlobs({ reader, segments, bytes }: BlobCheckOptions): AsyncGenerator<StoreProblem> {
+export async function* checkBlobs({
+  reader,
+  segments,
+  bytes,
+  messages,
+}: BlobCheckOptions): AsyncGenerator<StoreProblem> {
   const sizes = new Map<SegmentId, number | undefined>();
   const blobs = new Blobs(segments, reader);
-  const look = async (place: Place): Promise<StoreProblem | undefined> => {
+  const look = async (place: Place): Promise<BlobProblem | undefined> => {
     const { segment } = place.blob;
     if (!sizes.has(segment)) sizes.set(segment, await fileSize(segmentPath(segments, segment)));
     let found = blobProblem(place, sizes.get(segment));
@@ -44,10 +60,8 @@ export async function* checkBlobs({ reader, segments, bytes }: BlobCheckOptions)
     return found ?? (bytes ? recordProblem(blobs, place.blob) : undefined);
   };
   try {
-    for (let after = 0; ; ) {
-      const rows = reader.arrays(`${PLACES} WHERE m.id > ? ORDER BY m.id LIMIT +?`, after, PAGE);
-      for (let place of rows.map(placeOf)) {
-        after = place.blob.message;
+    for (const page of placePages(reader, messages)) {
+      for (let place of page) {
         for (let looks = 1; looks <= LOOKS_MAX; looks++) {
           const found = await look(place);
           if (found === undefined) break;
@@ -56,17 +70,31 @@ export async function* checkBlobs({ reader, segments, bytes }: BlobCheckOptions)
           if (row === undefined) break;
           const now = placeOf(row);
           if (isSame(now, place)) {
-            yield found;
+            yield { ...found, at: { message: now.blob.message, segment: now.blob.segment } };
             break;
           }
           place = now;
         }
       }
-      if (rows.length < PAGE) return;
       await nextTurn();
     }
   } finally {
     blobs.close();
+  }
+}
+
+function* placePages(reader: Reader, messages: readonly number[] | undefined): Generator<Place[]> {
+  if (messages !== undefined) {
+    const those = `${PLACES} WHERE m.id IN (SELECT value FROM json_each(?)) ORDER BY m.id`;
+    for (let at = 0; at < messages.length; at += PAGE)
+      yield reader.arrays(those, JSON.stringify(messages.slice(at, at + PAGE))).map(placeOf);
+    return;
+  }
+  for (let after = 0; ; ) {
+    const page = reader.arrays(`${PLACES} WHERE m.id > ? ORDER BY m.id LIMIT +?`, after, PAGE).map(placeOf);
+    yield page;
+    if (page.length < PAGE) return;
+    after = page.at(-1)!.blob.message;
   }
 }
 
@@ -92,7 +120,7 @@ async function fileSize(path: string): Promise<number | undefined> {
   }
 }
 
-function blobProblem({ blob, isKnown }: Place, fileBytes: number | undefined): StoreProblem | undefined {
+function blobProblem({ blob, isKnown }: Place, fileBytes: number | undefined): BlobProblem | undefined {
   const { message, segment, offset, codec } = blob;
   const where = messageName(message);
   const length = storedBytes(blob);
@@ -108,7 +136,7 @@ function blobProblem({ blob, isKnown }: Place, fileBytes: number | undefined): S
 }
 
 /** The record around a blob: header, checksum and hash. */
-async function recordProblem(blobs: Blobs, blob: Blob): Promise<StoreProblem | undefined> {
+async function recordProblem(blobs: Blobs, blob: Blob): Promise<BlobProblem | undefined> {
   const { message, segment, offset, codec } = blob;
   const where = messageName(message);
   const length = storedBytes(blob);

@@ -25,7 +25,8 @@ export type StoreProblemName =
   | 'quota differs' // what the accounts of a domain hold together
   | 'no quota counter'
   | 'quota elsewhere'
-  | 'counter behind';
+  | 'counter behind'
+  | 'row of nothing'; // of an account or a mailbox that does not exist
 
 export interface CheckProblem<Name extends string = string> {
   readonly problem: Name;
@@ -34,7 +35,23 @@ export interface CheckProblem<Name extends string = string> {
   readonly detail: string;
 }
 
-export type StoreProblem = CheckProblem<StoreProblemName>;
+/** Where it is, in numbers: for the repair. */
+export interface ProblemPlace {
+  readonly account?: number;
+  readonly mailbox?: number;
+  readonly uid?: number;
+  readonly message?: number;
+  readonly segment?: number;
+  /** Of `quota_root`. */
+  readonly root?: number;
+  /** Of `counter`. */
+  readonly counter?: string;
+  readonly table?: string;
+}
+
+export interface StoreProblem extends CheckProblem<StoreProblemName> {
+  readonly at: ProblemPlace;
+}
 
 export const PAGE = 2000;
 

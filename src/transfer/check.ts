@@ -13,9 +13,9 @@ import type { ChannelKind } from '../routing/compile-channel.ts';
 import { readState } from '../routing/generation.ts';
 import { readSettings } from '../routing/setting-rows.ts';
 import { type RoutingSettings, settingsOf } from '../routing/settings.ts';
-import { checkStore, existingMessages } from '../store/check.ts';
-import type { BlobCheckOptions } from '../store/check-blobs.ts';
+import { checkStore, existingMessages, type StoreCheckOptions } from '../store/check.ts';
 import { type CheckProblem, pages } from '../store/check-pages.ts';
+import { type Repaired, repairStore, type StoreRepairOptions } from '../store/repair.ts';
 import type { Channel } from './channels/channel.ts';
 import { type Carried, carriedBy, queueRow } from './queue.ts';
 
@@ -117,10 +117,24 @@ function* carriedProblems(row: Row): Generator<readonly [QueueProblemName, strin
 
 /** Store and queue, all of it: what `waypost mailbox check` prints. */
 export async function* checkMail(
-  options: BlobCheckOptions & { readonly channels: ReadonlyMap<ChannelKind, CheckedChannel> },
+  options: Omit<StoreCheckOptions, 'otherReferences'> & {
+    readonly channels: ReadonlyMap<ChannelKind, CheckedChannel>;
+  },
 ): AsyncGenerator<CheckProblem> {
-  yield* checkStore({ ...options, otherReferences: queueReferences });
-  yield* checkQueue(options.reader, options.channels);
+  for await (const { problem, where, detail } of checkStore({ ...options, otherReferences: queueReferences }))
+    yield { problem, where, detail };
+  if (options.account === undefined) yield* checkQueue(options.reader, options.channels);
+}
+
+/** The same, set right where that loses nothing; rows of the queue are named as they are. */
+export async function* repairMail(
+  options: Omit<StoreRepairOptions, 'otherReferences'> & {
+    readonly channels: ReadonlyMap<ChannelKind, CheckedChannel>;
+  },
+): AsyncGenerator<Repaired> {
+  yield* repairStore({ ...options, otherReferences: queueReferences });
+  if (options.account !== undefined) return;
+  for await (const found of checkQueue(options.reader, options.channels)) yield { ...found, result: 'left' };
 }
 
 /** How many rows refer to each message with `from` <= id <= `to`: for the checker of the store. */

@@ -1,4 +1,4 @@
-// waypost mailbox check, expire
+// waypost mailbox check, repair, expire
 
 import { Command } from 'commander';
 import { EXIT } from '../../base/exit.ts';
@@ -6,17 +6,25 @@ import { type CommandContext, type CommonOptions, common, type DryRunOptions } f
 import { columns } from '../output.ts';
 
 interface CheckOptions extends CommonOptions {
+  readonly account?: string;
   readonly bytes?: boolean;
+}
+
+/** Of check and repair. */
+function checking(command: Command): Command {
+  return common(command)
+    .option('--account <account>', 'what is of this account only: an address, or its number')
+    .option('--bytes', 'read every message, too')
+    .option('--json', 'print JSON');
 }
 
 export function mailboxCommand(context: CommandContext): Command {
   const mailbox = new Command('mailbox').description('the message store');
-  common(mailbox.command('check'))
+  checking(mailbox.command('check'))
     .description('name every row of the store and the queue that is in no legal state')
-    .option('--bytes', 'read every message, too')
-    .option('--json', 'print JSON')
     .action(async (options: CheckOptions) => {
-      const problems = await context.client(options).call('mailbox.check', { bytes: options.bytes });
+      const { account, bytes } = options;
+      const problems = await context.client(options).call('mailbox.check', { account, bytes });
       context.printer(options).print(problems, () =>
         columns(
           ['PROBLEM', 'WHERE', 'DETAIL'],
@@ -25,6 +33,20 @@ export function mailboxCommand(context: CommandContext): Command {
         ),
       );
       if (problems.length > 0) context.exit(EXIT.no);
+    });
+  checking(mailbox.command('repair'))
+    .description('set right what check names, where that loses nothing, and name what is gone')
+    .action(async (options: CheckOptions) => {
+      const { account, bytes } = options;
+      const all = await context.client(options).call('mailbox.repair', { account, bytes });
+      context.printer(options).print(all, () =>
+        columns(
+          ['RESULT', 'PROBLEM', 'WHERE', 'DETAIL'],
+          all.map(({ result, problem, where, detail }) => [result, problem, where, detail]),
+          'nothing to repair: the store and the queue are in legal states',
+        ),
+      );
+      if (all.some(({ result }) => result !== 'repaired')) context.exit(EXIT.no);
     });
   common(mailbox.command('expire'))
     .description('take away what the rules of expiry say, as the server does each hour')
