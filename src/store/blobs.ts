@@ -29,7 +29,7 @@ import {
   frameTableBytes,
   parseFrameTable,
 } from './frames.ts';
-import { type Blob, PLAIN, parseRecordHeader, RECORD_HEADER_BYTES, segmentPath } from './segment.ts';
+import { type Blob, isHeaderOf, PLAIN, RECORD_HEADER_BYTES, recordChecksum, segmentPath } from './segment.ts';
 
 /** Descriptors a thread keeps. */
 const OPEN_MAX = 64;
@@ -79,7 +79,35 @@ export class Blobs {
   read(blob: Blob, start = 0, length = blob.length - start): Promise<Buffer> {
     const wanted = Math.max(0, Math.min(length, blob.length - start));
     if (wanted === 0) return Promise.resolve(Buffer.alloc(0));
-    return this.#read(blob, start, start + wanted);
+    if (blob.codec !== PLAIN) return this.#read(blob, start, start + wanted);
+    // What nearly all reads are: one promise, and nothing between the file and the caller.
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown): void => {
+        if (isGone(error)) this.#read(blob, start, start + wanted).then(resolve, reject);
+        else reject(failureOf(error));
+      };
+      this.#wantPlain(blob, start, start + wanted, resolve, failed);
+    });
+  }
+
+  #wantPlain(
+    blob: Blob,
+    start: number,
+    end: number,
+    resolve: (bytes: Buffer) => void,
+    reject: (error: unknown) => void,
+  ): void {
+    const { segment, offset, length } = blob;
+    if (length > CHECKED_BYTES && end - start < length) {
+      this.#push({ segment, from: offset + start, to: offset + end, resolve, reject });
+      return;
+    }
+    const take = (record: Buffer): void => {
+      const problem = recordProblem(blob, record);
+      if (problem !== undefined) reject(problem);
+      else resolve(record.subarray(RECORD_HEADER_BYTES + start, RECORD_HEADER_BYTES + end));
+    };
+    this.#push({ segment, from: offset - RECORD_HEADER_BYTES, to: offset + length, resolve: take, reject });
   }
 
   async #read(asked: Blob, start: number, end: number): Promise<Buffer> {
@@ -108,28 +136,12 @@ export class Blobs {
   async #readThere(blob: Blob, start: number, end: number): Promise<Buffer> {
     switch (blob.codec) {
       case PLAIN:
-        if (blob.length > CHECKED_BYTES && end - start < blob.length)
-          return this.#want(blob.segment, blob.offset + start, blob.offset + end);
-        return (await this.#wholeRecord(blob)).subarray(start, end);
+        return new Promise((resolve, reject) => this.#wantPlain(blob, start, end, resolve, reject));
       case FRAMED:
         return this.#readFrames(blob, start, end);
       default:
         throw new Failure('unavailable', 'The message cannot be read', { detail: `codec ${blob.codec} is not known` });
     }
-  }
-
-  /** The bytes as they are stored, checked. */
-  async #wholeRecord(blob: Blob): Promise<Buffer> {
-    const { message, segment, offset } = blob;
-    const length = storedBytes(blob);
-    const record = await this.#want(segment, offset - RECORD_HEADER_BYTES, offset + length);
-    const header = parseRecordHeader(record.subarray(0, RECORD_HEADER_BYTES));
-    if (header === undefined || header.id !== message || header.length !== length)
-      throw damaged(`no record of it is where its row says: ${placeText(blob)}`);
-    const bytes = record.subarray(RECORD_HEADER_BYTES);
-    if (crc32(bytes) !== header.checksum)
-      throw damaged(`its bytes are not those that were written: ${placeText(blob)}`);
-    return bytes;
   }
 
   async #readFrames(blob: Blob, start: number, end: number): Promise<Buffer> {
@@ -194,10 +206,12 @@ export class Blobs {
   }
 
   #want(segment: SegmentId, from: number, to: number): Promise<Buffer> {
-    return new Promise((resolve, reject) => {
-      if (this.#wanted.length === 0) queueMicrotask(() => this.#begin());
-      this.#wanted.push({ segment, from, to, resolve, reject });
-    });
+    return new Promise((resolve, reject) => this.#push({ segment, from, to, resolve, reject }));
+  }
+
+  #push(wanted: Wanted): void {
+    if (this.#wanted.length === 0) queueMicrotask(() => this.#begin());
+    this.#wanted.push(wanted);
   }
 
   #begin(): void {
@@ -281,6 +295,13 @@ function frameKey({ segment, offset }: Blob, index: number): string {
 
 function placeText({ message, segment, offset }: Blob): string {
   return `message ${idText(message)}, offset ${offset} of segment ${idText(segment)}`;
+}
+
+/** A record of a plain message that is not what was written. */
+function recordProblem(blob: Blob, record: Buffer): Failure | undefined {
+  if (!isHeaderOf(record, blob)) return damaged(`no record of it is where its row says: ${placeText(blob)}`);
+  if (crc32(record.subarray(RECORD_HEADER_BYTES)) === recordChecksum(record)) return undefined;
+  return damaged(`its bytes are not those that were written: ${placeText(blob)}`);
 }
 
 /** There is no such file. */

@@ -77,6 +77,26 @@ export function parseRecordHeader(header: Buffer): RecordHeader | undefined {
   };
 }
 
+const WORD = 2 ** 32;
+
+/**
+ * Whether a plain message's record begins so. Its own checksum is not looked at: what is wrong in these fields is seen, and a wrong
+ * checksum of the bytes is none of theirs.
+ */
+export function isHeaderOf(record: Buffer, { message, length }: Blob): boolean {
+  return (
+    record.readUInt32LE(0) === MAGIC &&
+    record[4] === PLAIN &&
+    record.readUInt32LE(8) + record.readUInt32LE(12) * WORD === message &&
+    record.readUInt32LE(16) + record.readUInt32LE(20) * WORD === length
+  );
+}
+
+/** Of the bytes behind the header. */
+export function recordChecksum(record: Buffer): number {
+  return record.readUInt32LE(24);
+}
+
 /** What a segment's life needs of the outside. */
 export interface SegmentHost {
   readonly directory: string;
