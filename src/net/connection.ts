@@ -141,6 +141,11 @@ export class Connection<F extends { push(chunk: Buffer): void }> {
     return this.#framer;
   }
 
+  /** Where it is read and written: the socket, or what has taken its place. */
+  get transport(): Duplex {
+    return this.#transport;
+  }
+
   /** Nothing that is still written arrives: the peer is gone, or end() was called. Work for it may stop. */
   get gone(): boolean {
     return this.#isEnded || this.#transport.destroyed;

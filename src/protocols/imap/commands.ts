@@ -5,6 +5,7 @@ import { authenticate } from './commands/authenticate.ts';
 import { capability } from './commands/capability.ts';
 import { check } from './commands/check.ts';
 import { close } from './commands/close.ts';
+import { compress } from './commands/compress.ts';
 import { copy } from './commands/copy.ts';
 import { create } from './commands/create.ts';
 import { deleteCommand } from './commands/delete.ts';
@@ -66,6 +67,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['SETQUOTA', entry(setquota)],
   ['APPEND', entry(append)],
   ['IDLE', entry(idle)],
+  ['COMPRESS', entry(compress)],
   ['CHECK', entry(check)],
   ['CLOSE', entry(close)],
   ['UNSELECT', entry(unselect)],

@@ -54,6 +54,10 @@ export interface ImapConversation extends SectionOutput {
   readonly owner: AccountId;
   /** The login is over, and another may come. */
   unauthenticate(): void;
+  /** COMPRESS has been answered with OK on this connection. */
+  hasCompressed: boolean;
+  /** Calls the listener once, when the connection has been closed. */
+  onClose(listener: () => void): void;
   /** No command runs behind this one. */
   logOut(): void;
 

@@ -34,6 +34,8 @@ export interface ImapDoor {
   readonly watch: WatchAccount;
   /** Makes the folders that an account gets at its first login; undefined: there is nothing to wait for. */
   readonly makeFirstFolders: (account: AccountId) => Promise<void> | undefined;
+  /** How many of the thread's connections are. */
+  readonly compressed: { connections: number };
   /** One more tagged reply, for the metrics. */
   readonly countReply: (listener: string, status: 'OK' | 'NO' | 'BAD') => void;
 }

@@ -7,8 +7,8 @@ export interface TaggedResponse {
   readonly text: string;
   /** Without brackets. */
   readonly code: string | undefined;
-  /** What happens behind it: the handshake of STARTTLS, or the end of the session. */
-  readonly next?: 'tls' | 'end';
+  /** What happens behind it: the handshake of STARTTLS, compression or its end, or the end of the session. */
+  readonly next?: 'tls' | 'deflate' | 'plain' | 'end';
 }
 
 export function ok(text: string, code?: string): TaggedResponse {

@@ -14,6 +14,7 @@ import { asFailure, Failure } from '../../base/failure.ts';
 import type { AccountId } from '../../base/ids.ts';
 import { FAILED_LOGINS_MAX, LOGIN_END_MS } from '../../base/limits.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
+import { compress, endCompression } from '../../net/compression.ts';
 import { Connection, type ConnectionRecord } from '../../net/connection.ts';
 import { startTls } from '../../net/start-tls.ts';
 import type { Quota } from '../../store/quota.ts';
@@ -50,6 +51,7 @@ export class ImapSession implements ImapConversation {
   selected: SelectedMailbox | undefined;
   announced: AnnouncedMessage | undefined;
   tag = '';
+  hasCompressed = false;
   readonly enabled = new Set<EnableName>();
   #state: SessionState = 'not-authenticated';
   #login: StandingLogin<ImapLogin> | undefined;
@@ -269,6 +271,10 @@ export class ImapSession implements ImapConversation {
     this.connection.deadline(this.door.limits.loginTimeoutMs, this.#late);
   }
 
+  onClose(listener: () => void): void {
+    this.connection.onClose(listener);
+  }
+
   logOut(): void {
     this.open(undefined);
     this.#state = 'logout';
@@ -371,6 +377,8 @@ export class ImapSession implements ImapConversation {
     if (this.connection.framer.isWithinMessages) await this.#dropMessages();
     this.#reply(tag, reply);
     if (reply.next === 'tls') await startTls(this.connection, this.door.tls!, this.door.log);
+    else if (reply.next === 'deflate') await compress(this.connection);
+    else if (reply.next === 'plain') await endCompression(this.connection);
     else if (reply.next === 'end') this.#bye(reply.text);
     else if (this.#failedLogins >= FAILED_LOGINS_MAX) this.#bye('Too many failed logins');
   }

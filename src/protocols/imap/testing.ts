@@ -93,6 +93,7 @@ export async function openTestImap(
     logins: tableLogins(accounts),
     watch: createWatchers(database, database.shared, 1),
     makeFirstFolders: () => undefined,
+    compressed: { connections: 0 },
     countReply() {},
   };
   const sockets = new Set<Socket>();

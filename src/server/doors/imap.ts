@@ -41,6 +41,7 @@ export function imapDoor(parts: ImapDoorParts): ImapDoor {
     logins: parts.logins,
     watch: parts.watch,
     makeFirstFolders: (account) => firstFolders.make(account),
+    compressed: { connections: 0 },
     countReply: (listener, status) => parts.counters.add('imap', `${listener} ${status}`),
   };
 }

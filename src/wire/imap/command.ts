@@ -2,6 +2,7 @@
 
 import type { AppendCommand } from './commands/append.ts';
 import type { AuthenticateCommand } from './commands/authenticate.ts';
+import type { CompressCommand } from './commands/compress.ts';
 import type { CopyCommand } from './commands/copy.ts';
 import type { CreateCommand } from './commands/create.ts';
 import type { EnableCommand } from './commands/enable.ts';
@@ -33,6 +34,7 @@ export type ImapCommand =
   | MailboxCommand
   | SelectCommand
   | RenameCommand
+  | CompressCommand
   | CreateCommand
   | LanguageCommand
   | QuotaCommand

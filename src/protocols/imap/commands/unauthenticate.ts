@@ -10,6 +10,6 @@ export const unauthenticate: CommandDefinition<SimpleCommand<'UNAUTHENTICATE'>> 
   parse: parseSimple('UNAUTHENTICATE'),
   run(_, session) {
     session.unauthenticate();
-    return ok('UNAUTHENTICATE completed');
+    return { ...ok('UNAUTHENTICATE completed'), next: 'plain' };
   },
 };

@@ -11,6 +11,7 @@ import { ImapCursor } from '../grammar.ts';
 import { type NumberSet, STAR } from '../values.ts';
 import { type MessageStep, parseAppend, startsMessage } from './append.ts';
 import { parseAuthenticate } from './authenticate.ts';
+import { parseCompress } from './compress.ts';
 import { parseCopy } from './copy.ts';
 import { parseCreate } from './create.ts';
 import { parseEsearch } from './esearch.ts';
@@ -38,6 +39,7 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['SELECT', parseSelect('SELECT')],
   ['CREATE', parseCreate],
   ['NAMESPACE', parseSimple('NAMESPACE')],
+  ['COMPRESS', parseCompress],
   ['GETQUOTA', parseGetQuota],
   ['GETQUOTAROOT', parseGetQuotaRoot],
   ['SETQUOTA', parseSetQuota],
@@ -121,6 +123,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ['CREATE x (USE (\\Sent \\foo))', { name: 'CREATE', mailbox: 'x', uses: ['\\Sent', '\\foo'] }],
   ['CREATE x ()', { name: 'CREATE', mailbox: 'x', uses: undefined }],
   ['NAMESPACE', { name: 'NAMESPACE' }],
+  ['COMPRESS deflate', { name: 'COMPRESS', mechanism: 'DEFLATE' }],
   ['GETQUOTA ""', { name: 'GETQUOTA', root: '' }],
   ['GETQUOTAROOT inbox', { name: 'GETQUOTAROOT', mailbox: 'INBOX' }],
   ['SETQUOTA "#user/alice" (STORAGE 512 X-Y 3)', { name: 'SETQUOTA', root: '#user/alice' }],
