@@ -304,6 +304,7 @@ describe('with a server', { concurrency: false }, () => {
       'queued',
       'scram',
       'publishing',
+      'index',
       'provider',
       'followers',
       'problems',

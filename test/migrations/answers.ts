@@ -68,6 +68,13 @@ export function withoutOffers(ldap: string): string {
   return ldap.replace(OFFERED, '');
 }
 
+/** What today's program says of a mailbox more than an older one: no answers of the store. */
+const SAID_AT_SELECT = /^OK \[(?:HIGHESTMODSEQ|MAILBOXID|CLOSED)[^\n]*\n/gm;
+
+export function withoutSaidAtSelect(imap: string): string {
+  return imap.replace(SAID_AT_SELECT, '');
+}
+
 /** The mark of the topmost domains, and the default access rules, which stand on the suffix. */
 const GIVEN_AT_START = /^ {2}(?:waypostApex: "TRUE"|aci: .*)\n/gm;
 const BY_WHOM_AND_WHEN = /^ {2}(?:modifiersName|modifyTimestamp): .*\n/gm;
