@@ -559,7 +559,8 @@ const EVENT_WORDS: Readonly<Record<string, string>> = {
   'store.collect': 'housekeeping could not write; it comes again',
   'store.damaged':
     'the bytes of a message are not those that were written: it stays where it is, reading it is refused, `mailbox check --bytes` names it',
-  'store.rewrite': 'a segment could not be rewritten just now; it is tried again in ten minutes',
+  'store.rewrite':
+    'a segment could not be rewritten just now; it is tried again in ten minutes, or, on a full disk, every ten seconds',
   'store.remove-copy': 'the copy of the store that an upgrade made seven days ago was taken away; `copy` is its name',
   'store.remove-aside': 'a segment that was kept aside for seven days was taken away; `file` is its name',
   'store.segment-aside':

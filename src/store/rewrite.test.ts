@@ -28,7 +28,7 @@ import { settleSegmentFiles } from './segment-files.ts';
 import { moveMessages } from './space.ts';
 import { TestStore, uidRange } from './testing.ts';
 
-const REST_MS = 20_000;
+const REST_MS = 10_000;
 const PIECE_BYTES = 64 * 1024;
 
 class Killed extends Error {}

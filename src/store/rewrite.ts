@@ -75,9 +75,9 @@ const SAMPLE_BYTES = 4 * 1024 * 1024;
 const SHORT_SHARE = 0.1;
 const SLOW_COMMIT_MICROS = 20_000;
 /** At rest. A segment that is to be rewritten, and what was just asked for, comes sooner. */
-const REST_MS = 20_000;
+const REST_MS = 10_000;
 const SOON_MS = 500;
-const FULL_MS = 30_000;
+const FULL_MS = 10_000;
 /** A segment that could not be read is passed over for so long. */
 const PASSED_MS = 600_000;
 
@@ -127,6 +127,7 @@ export class Rewriting implements UpkeepTask {
   /** Open ones whose threads have been asked to close them. */
   readonly #asked = new Set<SegmentId>();
   #copiedBytes = 0;
+  #isFull = false;
 
   constructor(parts: RewriteParts) {
     this.#parts = parts;
@@ -141,9 +142,13 @@ export class Rewriting implements UpkeepTask {
       if (!worked) return settled ? SOON_MS : REST_MS;
     } catch (error) {
       this.#job = undefined;
-      if (error instanceof Failure && error.kind === 'full') return FULL_MS;
-      throw error;
+      if (!(error instanceof Failure) || error.kind !== 'full') throw error;
+      // Said once, as long as it lasts.
+      if (!this.#isFull) this.#parts.log.warn('store.rewrite', { detail: error.detail ?? error.message });
+      this.#isFull = true;
+      return FULL_MS;
     }
+    this.#isFull = false;
     return Math.max(0, this.#paceMs() - (performance.now() - began));
   }
 
