@@ -50,6 +50,8 @@ const behindLogin: readonly (string | Offer)[] = [
   'THREAD=ORDEREDSUBJECT',
   'THREAD=REFERENCES',
   'THREAD=REFS',
+  'CONTEXT=SEARCH',
+  'CONTEXT=SORT',
   'MULTISEARCH',
   'LIST-EXTENDED',
   'LIST-STATUS',

@@ -2,6 +2,7 @@
 
 import { append } from './commands/append.ts';
 import { authenticate } from './commands/authenticate.ts';
+import { cancelUpdate } from './commands/cancelupdate.ts';
 import { capability } from './commands/capability.ts';
 import { check } from './commands/check.ts';
 import { close } from './commands/close.ts';
@@ -74,6 +75,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['EXPUNGE', entry(expunge)],
   ['SEARCH', entry(search)],
   ['SORT', entry(sort)],
+  ['CANCELUPDATE', entry(cancelUpdate)],
   ['ESEARCH', entry(esearch)],
   ['THREAD', entry(thread)],
   ['FETCH', entry(fetch)],

@@ -29,6 +29,12 @@ export interface ImapLogin {
   readonly isOfList?: true;
 }
 
+/** What is told of the selected mailbox beside its changes. */
+export interface SelectionUpdates {
+  /** New messages and flags have been reported; messages that are gone still have their numbers. */
+  update(): Promise<void>;
+}
+
 export interface ImapConversation extends SectionOutput {
   readonly door: ImapDoor;
   readonly record: ConnectionRecord;
@@ -62,6 +68,8 @@ export interface ImapConversation extends SectionOutput {
   logOut(): void;
 
   readonly selected: SelectedMailbox | undefined;
+  /** Goes with the selected mailbox. */
+  updates: SelectionUpdates | undefined;
   /** The selected mailbox of a command that is allowed in the selected state only. */
   readonly mailbox: SelectedMailbox;
   /** The same, if it may be changed; else Failure `read-only`. */

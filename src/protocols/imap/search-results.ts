@@ -27,6 +27,8 @@ export interface Results {
 /** What was looked for, as sequence numbers. */
 export type Answer = Omit<SearchResult, 'tag' | 'byUid' | 'modseq' | 'mailbox'> & {
   readonly found: readonly number[];
+  /** All of them, where all were looked for. */
+  readonly every?: readonly number[];
   /** Nothing matches at all. */
   readonly isEmpty: boolean;
 };
@@ -34,16 +36,21 @@ export type Answer = Omit<SearchResult, 'tag' | 'byUid' | 'modseq' | 'mailbox'> 
 /** `found` is what `$` means if it is to be saved. */
 export async function answerOf(results: Results, { options, partial }: ReturnOptions): Promise<Answer> {
   const namesNone = !options.has('MIN') && !options.has('MAX') && partial === undefined;
-  if (options.has('ALL') || options.has('COUNT') || namesNone) {
+  const savesAll = options.has('ALL') || options.has('COUNT') || namesNone;
+  if (savesAll || options.has('UPDATE')) {
     const all = await results.first();
     const part = partial === undefined ? undefined : partialPositions(partial, all.length);
+    const min = options.has('MIN') ? all[0] : undefined;
+    const max = options.has('MAX') ? all.at(-1) : undefined;
+    const partResults = part === undefined ? [] : all.slice(part.from, part.to);
     return {
-      min: options.has('MIN') ? all[0] : undefined,
-      max: options.has('MAX') ? all.at(-1) : undefined,
+      min,
+      max,
       count: options.has('COUNT') ? all.length : undefined,
       all: options.has('ALL') ? all : undefined,
-      partial: part && { range: partial!, results: all.slice(part.from, part.to) },
-      found: all,
+      partial: part && { range: partial!, results: partResults },
+      found: savesAll ? all : someOf(min, partResults, max),
+      every: all,
       isEmpty: all.length === 0,
     };
   }
@@ -57,9 +64,18 @@ export async function answerOf(results: Results, { options, partial }: ReturnOpt
   const min = options.has('MIN') ? front[0] : undefined;
   const max = options.has('MAX') ? end.at(-1) : undefined;
   const partResults = part === undefined ? [] : side.slice(part.from, part.to);
-  const found = new Set([...(min === undefined ? [] : [min]), ...partResults, ...(max === undefined ? [] : [max])]);
   const isEmpty = front.length === 0 && end.length === 0;
-  return { min, max, partial: part && { range: partial!, results: partResults }, found: [...found], isEmpty };
+  return {
+    min,
+    max,
+    partial: part && { range: partial!, results: partResults },
+    found: someOf(min, partResults, max),
+    isEmpty,
+  };
+}
+
+function someOf(min: number | undefined, part: readonly number[], max: number | undefined): number[] {
+  return [...new Set([...(min === undefined ? [] : [min]), ...part, ...(max === undefined ? [] : [max])])];
 }
 
 /** The messages that `$` means from now on. */

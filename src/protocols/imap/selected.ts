@@ -63,6 +63,8 @@ export class SelectedMailbox {
   readonly readOnly: boolean;
   /** The UIDs that the last SEARCH has saved, rising pairs of first and last: what `$` means. RFC 5182 §2.1 */
   saved = new Uint32Array(0);
+  /** Set: the messages that have come or changed, reported or not, are put into it. */
+  touched: Set<Uid> | undefined;
   readonly #opener: OpenedBy;
   /** What the client knows leads up to this modseq and this UID; it counts so many messages. */
   #modseq: Modseq;
@@ -318,6 +320,25 @@ export class SelectedMailbox {
     }
   }
 
+  /** Gone, and still numbered. */
+  get vanished(): ReadonlySet<Uid> {
+    return this.#vanished;
+  }
+
+  /** The responses for messages that are gone and still numbered; nothing new is looked at. */
+  async reportExpunges(): Promise<string> {
+    if (this.#vanished.size === 0) return '';
+    const { view } = this;
+    const needsNumbers = !this.#saysVanished;
+    if (needsNumbers) await view.loadFromUid(least(this.#vanished), this.#opener.breathe);
+    const followed = needsNumbers
+      ? view.without(this.#vanished, this.#modseq)
+      : view.forgetting(this.#vanished, this.#modseq);
+    const text = this.#reportVanished(followed.numbers);
+    this.#view = followed.view;
+    return text;
+  }
+
   /** Traces of expunged messages are not kept for ever: without them the numbers would be wrong from now on. */
   #hasSleptTooLong(messages: number): boolean {
     const now = this.#opener.clock.monotonic();
@@ -329,6 +350,10 @@ export class SelectedMailbox {
   async #report(changes: SharedChanges, allowed: Allowed): Promise<string> {
     const known = this.#lastUid;
     const { modseq, added, more } = changes;
+    if (this.touched !== undefined) {
+      for (const uid of added) this.touched.add(uid);
+      for (const { uid } of changes.changed) this.touched.add(uid);
+    }
     const changed = changes.changed.filter((status) => status.uid <= known && !this.#isKnown(status));
     let gone = changes.vanished.filter((uid) => uid <= known);
     // What they begin at is a state that others have, too, and the front of which can be read; its parts are none.

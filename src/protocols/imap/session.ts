@@ -30,7 +30,7 @@ import { ImapCursor, tagOf } from '../../wire/imap/grammar.ts';
 import { encodeContinuation, encodeTagged, encodeUntagged } from '../../wire/imap/responses/status.ts';
 import { capabilityText } from './capability.ts';
 import { commands, numberCommands, uidCommands } from './commands.ts';
-import type { AnnouncedMessage, ImapConversation, ImapLogin } from './conversation.ts';
+import type { AnnouncedMessage, ImapConversation, ImapLogin, SelectionUpdates } from './conversation.ts';
 import type { ImapDoor } from './door.ts';
 import type { EnableName } from './enabled.ts';
 import { badFrame, ImapFailure, replyOf } from './errors.ts';
@@ -52,6 +52,7 @@ export class ImapSession implements ImapConversation {
   announced: AnnouncedMessage | undefined;
   tag = '';
   hasCompressed = false;
+  updates: SelectionUpdates | undefined;
   readonly enabled = new Set<EnableName>();
   #state: SessionState = 'not-authenticated';
   #login: StandingLogin<ImapLogin> | undefined;
@@ -282,6 +283,7 @@ export class ImapSession implements ImapConversation {
 
   open(mailbox: SelectedMailbox | undefined): void {
     this.selected = mailbox;
+    this.updates = undefined;
     this.#state = mailbox === undefined ? 'authenticated' : 'selected';
   }
 
@@ -292,13 +294,22 @@ export class ImapSession implements ImapConversation {
   }
 
   async reportChanges(allowed: Allowed): Promise<void> {
-    if (this.selected === undefined) return;
-    this.#report(await this.selected.catchUp(allowed));
+    if (this.selected !== undefined) this.#report(await this.#catchUp(this.selected, allowed));
+  }
+
+  /** Of searches that the client keeps it hears behind what came or changed, and before numbers shift. */
+  async #catchUp(selected: SelectedMailbox, allowed: Allowed): Promise<string | undefined> {
+    if (this.updates === undefined) return selected.catchUp(allowed);
+    const text = await selected.catchUp({ ...allowed, expunges: false });
+    if (text === undefined) return undefined;
+    this.write(text);
+    await this.updates.update();
+    return allowed.expunges ? selected.reportExpunges() : '';
   }
 
   async pushChanges(): Promise<void> {
     if (this.selected === undefined) return;
-    const text = await this.selected.catchUp({ expunges: true });
+    const text = await this.#catchUp(this.selected, { expunges: true });
     if (!this.#endsWithLogin()) this.#report(text);
   }
 

@@ -2,6 +2,7 @@
 
 import type { AppendCommand } from './commands/append.ts';
 import type { AuthenticateCommand } from './commands/authenticate.ts';
+import type { CancelUpdateCommand } from './commands/cancelupdate.ts';
 import type { CompressCommand } from './commands/compress.ts';
 import type { CopyCommand } from './commands/copy.ts';
 import type { CreateCommand } from './commands/create.ts';
@@ -43,6 +44,7 @@ export type ImapCommand =
   | StatusCommand
   | AppendCommand
   | SearchCommand
+  | CancelUpdateCommand
   | EsearchCommand
   | SortCommand
   | ThreadCommand

@@ -1,10 +1,10 @@
 // What a searching command is to answer with: RETURN (...) of SEARCH, and the range of PARTIAL, which FETCH has too.
 //
-// RFC 4731 §3.1, RFC 5182 §2, RFC 9394 §4
+// RFC 4731 §3.1, RFC 5182 §2, RFC 5267 §4, RFC 9394 §4
 
 import type { ImapCursor } from './grammar.ts';
 
-const names = ['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE'] as const;
+const names = ['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE', 'CONTEXT', 'UPDATE'] as const;
 export type ReturnOption = (typeof names)[number];
 
 /** The first result is 1; from the end the last one is -1. Both have one sign; in either order, as written. */
@@ -35,7 +35,7 @@ export function tryReturnOptions(cursor: ImapCursor): ReturnOptions | undefined 
       partial = parsePartialRange(cursor);
     } else {
       cursor.at = start;
-      cursor.fail('MIN, MAX, ALL, COUNT, SAVE or one PARTIAL');
+      cursor.fail(`${names.join(', ')} or one PARTIAL`);
     }
   });
   if (partial !== undefined && options.has('ALL')) cursor.fail('PARTIAL or ALL, not both');

@@ -14,14 +14,15 @@ import { ok } from '../reply.ts';
 import { answerOf, foundModseq, saveResults, writeAnswer } from '../search-results.ts';
 import { SearchWalk } from '../search-walk.ts';
 import { SelectedMailbox } from '../selected.ts';
-import { checkCriteria, saving } from './search.ts';
+import { checkCriteria, keeping, saving } from './search.ts';
 
 export const esearch: CommandDefinition<EsearchCommand> = {
   states: LOGGED_IN,
   parse: parseEsearch,
   async run(command, session) {
     const needsSelected = command.sources.some(({ kind }) => kind === 'SELECTED');
-    if (needsSelected && session.selected === undefined) throw new Failure('syntax', 'No mailbox is selected');
+    const wantsSelected = needsSelected || command.returns.options.has('UPDATE');
+    if (wantsSelected && session.selected === undefined) throw new Failure('syntax', 'No mailbox is selected');
     const run = async (): Promise<void> => {
       checkCriteria(command, session);
       for (const row of filteredMailboxes(session, command.sources)) {
@@ -38,10 +39,13 @@ export const esearch: CommandDefinition<EsearchCommand> = {
 async function searchOne(session: ImapConversation, row: Mailbox, { key, returns }: EsearchCommand): Promise<void> {
   const mailbox = await opened(session, row);
   if (mailbox === undefined) return;
-  const answer = await answerOf(await SearchWalk.open(session, mailbox, key), returns);
   const { options, partial } = returns;
+  const isKept = options.has('UPDATE') && mailbox === session.selected;
+  const keep = isKept ? keeping(session, { key, byUid: true, criteria: undefined }) : undefined;
+  const answer = await answerOf(await SearchWalk.open(session, mailbox, key), returns);
   if (options.has('SAVE')) saveResults(mailbox, answer.found);
   const saysNothing = options.size === 1 && options.has('SAVE') && partial === undefined;
+  keep?.(answer);
   if (saysNothing || answer.isEmpty) return;
   const named = { name: spelledFor(session, row.name), uidValidity: mailbox.uidValidity };
   const modseq = await foundModseq(session, mailbox, key, answer.found);

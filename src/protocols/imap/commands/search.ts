@@ -8,14 +8,15 @@ import {
   parseSearch,
   type SearchCommand,
   type SearchCriteria,
-  type SearchKey,
 } from '../../../wire/imap/commands/search.ts';
 import type { ReturnOptions } from '../../../wire/imap/return-options.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
+import { type SearchContext, SearchContexts } from '../search-contexts.ts';
 import {
+  type Answer,
   answerOf,
   foundModseq,
   numbersFor,
@@ -71,15 +72,17 @@ export async function saving(
   }
 }
 
-/** SAVE alone answers nothing. */
+/** SAVE alone answers nothing. `criteria`: of results in another order than the mailbox's. */
 export async function writeAndSave(
   session: ImapConversation,
   results: Results,
   returns: ReturnOptions,
-  { byUid, key }: { readonly byUid: boolean; readonly key: SearchKey },
+  search: Omit<SearchContext, 'criteria'> & Partial<SearchContext>,
 ): Promise<void> {
   const { mailbox } = session;
+  const { byUid, key } = search;
   const { options, partial } = returns;
+  const keep = options.has('UPDATE') ? keeping(session, { criteria: undefined, ...search }) : undefined;
   const answer = await answerOf(results, returns);
   if (options.has('SAVE')) saveResults(mailbox, answer.found);
   if (options.size > 1 || partial !== undefined || !options.has('SAVE'))
@@ -87,4 +90,14 @@ export async function writeAndSave(
       byUid,
       modseq: await foundModseq(session, mailbox, key, answer.found),
     });
+  keep?.(answer);
+}
+
+/** What the keys mean is settled before the search; its results are kept afterwards. RFC 5267 §4.3 */
+export function keeping(session: ImapConversation, search: SearchContext): (answer: Answer) => void {
+  const contexts = SearchContexts.of(session);
+  contexts.checkTag();
+  const { byUid, criteria } = search;
+  const key = contexts.fixed(search.key);
+  return ({ every = [] }) => contexts.keep({ key, byUid, criteria }, every);
 }

@@ -4,16 +4,14 @@
 // RFC 5256 §3, RFC 5267 §3, RFC 5957 §3 §4
 
 import { sortInTurns } from '../../../base/sort-in-turns.ts';
-import { decodeHeader, type HeaderValues } from '../../../message/header-values.ts';
-import { displaySortValue, mailboxSortValue, sentDate, subjectSortValue } from '../../../message/sort-value.ts';
-import type { MessageSummary } from '../../../store/messages.ts';
-import { parseSort, type SortCommand, type SortCriterion, type SortKey } from '../../../wire/imap/commands/sort.ts';
+import { parseSort, type SortCommand } from '../../../wire/imap/commands/sort.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { eachFoundRow, inTurns } from '../found-rows.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
 import { foundModseq, numbersFor, type Results, writeNumbers } from '../search-results.ts';
 import { SearchWalk } from '../search-walk.ts';
+import { inOrderOf, type SortedMessage, sortedMessage } from '../sort-order.ts';
 import { checkCriteria, saving, writeAndSave } from './search.ts';
 
 export const sort: CommandDefinition<SortCommand> = {
@@ -33,13 +31,6 @@ export const sort: CommandDefinition<SortCommand> = {
     return ok('SORT completed');
   },
 };
-
-type SortValue = string | number;
-
-interface Sortable {
-  readonly number: number;
-  readonly values: readonly SortValue[];
-}
 
 class SortedResults implements Results {
   readonly #session: ImapConversation;
@@ -64,51 +55,12 @@ class SortedResults implements Results {
     const { criteria, key } = this.#command;
     const { mailbox } = this.#session;
     const found = await (await SearchWalk.open(this.#session, mailbox, key)).first();
-    const readsHeader = criteria.some((one) => one.key !== 'ARRIVAL' && one.key !== 'SIZE');
-    const sortables: Sortable[] = [];
-    await eachFoundRow(this.#session, mailbox, found, (number, row) => {
-      const header = readsHeader ? decodeHeader(row.header) : undefined;
-      sortables.push({ number, values: criteria.map((one) => sortValue(one.key, row, header)) });
-    });
+    const sortables: SortedMessage[] = [];
+    await eachFoundRow(this.#session, mailbox, found, (number, row) =>
+      sortables.push(sortedMessage(number, row, criteria)),
+    );
     const sorted = await inTurns(this.#session, sortInTurns(sortables, inOrderOf(criteria)));
     this.#sorted = sorted.map(({ number }) => number);
     return this.#sorted;
-  }
-}
-
-/** Equal ones stay in the order of the mailbox: the sort is stable. */
-function inOrderOf(criteria: readonly SortCriterion[]): (a: Sortable, b: Sortable) => number {
-  return (a, b) => {
-    for (let i = 0; i < criteria.length; i++) {
-      const first = a.values[i]!;
-      const second = b.values[i]!;
-      if (first !== second) return first < second !== criteria[i]!.isReverse ? -1 : 1;
-    }
-    return 0;
-  };
-}
-
-function sortValue(key: SortKey, row: MessageSummary, header: HeaderValues | undefined): SortValue {
-  switch (key) {
-    case 'ARRIVAL':
-      return row.internalDate;
-    case 'SIZE':
-      return row.size;
-    case 'DATE':
-      return sentDate(header![0], row.internalDate);
-    case 'SUBJECT':
-      return subjectSortValue(header![1]);
-    case 'FROM':
-      return mailboxSortValue(header![2]);
-    case 'TO':
-      return mailboxSortValue(header![5]);
-    case 'CC':
-      return mailboxSortValue(header![6]);
-    case 'DISPLAYFROM':
-      return displaySortValue(header![2]);
-    case 'DISPLAYTO':
-      return displaySortValue(header![5]);
-    default:
-      return key satisfies never;
   }
 }

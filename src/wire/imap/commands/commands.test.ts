@@ -11,6 +11,7 @@ import { ImapCursor } from '../grammar.ts';
 import { type NumberSet, STAR } from '../values.ts';
 import { type MessageStep, parseAppend, startsMessage } from './append.ts';
 import { parseAuthenticate } from './authenticate.ts';
+import { parseCancelUpdate } from './cancelupdate.ts';
 import { parseCompress } from './compress.ts';
 import { parseCopy } from './copy.ts';
 import { parseCreate } from './create.ts';
@@ -51,6 +52,7 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['SEARCH', (cursor) => parseSearch(cursor, false)],
   ['UID SEARCH', (cursor) => parseSearch(cursor, true)],
   ['ESEARCH', parseEsearch],
+  ['CANCELUPDATE', parseCancelUpdate],
   ['SORT', (cursor) => parseSort(cursor, false)],
   ['UID SORT', (cursor) => parseSort(cursor, true)],
   ['THREAD', (cursor) => parseThread(cursor, false)],
@@ -379,6 +381,7 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
       key: { key: 'flag', flag: '\\Seen', isSet: false },
     },
   ],
+  ['CANCELUPDATE "B01" "B02"', { name: 'CANCELUPDATE', tags: ['B01', 'B02'] }],
   [
     'ESEARCH ALL',
     {
@@ -596,6 +599,8 @@ const wrong: readonly string[] = [
   'SEARCH RETURN (PARTIAL 1:*) ALL',
   'SEARCH RETURN (PARTIAL 1) ALL',
   'SEARCH RETURN ()',
+  'CANCELUPDATE',
+  'CANCELUPDATE B01',
   'ESEARCH IN () ALL',
   'ESEARCH IN (selected-delayed) ALL',
   'ESEARCH IN (subtree) ALL',

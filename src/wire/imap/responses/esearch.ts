@@ -1,4 +1,4 @@
-// The ESEARCH response: what a search has found, by its tag. RFC 4731 §3.1, RFC 4466 §2.6.2, RFC 7162 §3.1.10, RFC 9394 §4
+// The ESEARCH response: what a search has found, by its tag. RFC 4731 §3.1, RFC 4466 §2.6.2, RFC 5267 §4.3, RFC 7162 §3.1.10, RFC 9394 §4
 //
 // Out     text in pieces: the numbers of a large mailbox are more than may wait for a peer
 
@@ -68,4 +68,35 @@ function* encodeSetPieces(numbers: readonly number[]): Generator<string> {
     piece = '';
   }
   if (piece !== '') yield piece;
+}
+
+/** What has to be put into a client's list, or taken out, and at which place of it; 0: wherever it belongs. RFC 5267 §4.3 */
+export interface ListChange {
+  readonly position: number;
+  readonly numbers: readonly number[];
+}
+
+export interface SearchUpdate {
+  readonly tag: string;
+  readonly byUid: boolean;
+  readonly removed: readonly ListChange[];
+  readonly added: readonly ListChange[];
+}
+
+export function* encodeSearchUpdate({ tag, byUid, removed, added }: SearchUpdate): Generator<string> {
+  yield `* ESEARCH (TAG ${encodeString(tag)})${byUid ? ' UID' : ''}`;
+  yield* encodeListChanges('REMOVEFROM', removed);
+  yield* encodeListChanges('ADDTO', added);
+  yield '\r\n';
+}
+
+function* encodeListChanges(name: string, changes: readonly ListChange[]): Generator<string> {
+  if (changes.length === 0) return;
+  let before = ` ${name} (`;
+  for (const { position, numbers } of changes) {
+    yield `${before}${position} `;
+    yield* encodeSetPieces(numbers);
+    before = ' ';
+  }
+  yield ')';
 }
