@@ -215,6 +215,28 @@ describe('the index of an account', () => {
       assert.deepEqual(await scene.lacking(account, `across the border of two blocks ${i} `), [true, false]);
   });
 
+  test('has candidates in steps, and says nothing of a text that has more of them than are kept', async () => {
+    const account = await scene.account();
+    const file = IndexWriter.open(indexPath(scene.directory, account));
+    const id = (i: number) => idOf<MessageId>(64 * (i + 1));
+    const body = (i: number) => `EVERYWHERE ${i % 10 === 0 ? 'TENTH' : ''}`;
+    const all = Array.from({ length: 100_100 }, (_, i) => ({ id: id(i), text: { header: '', body: body(i) } }));
+    file.add(all);
+    file.close();
+    assert.equal(await scene.ask(account, 'everywhere'), undefined);
+    const answers = (await scene.ask(account, 'everywhere', 'tenth'))!;
+    const last = [100_089, 100_090].map(id);
+    answers.look(last);
+    assert.deepEqual(
+      last.map((one) => answers.lacks(one, fold('tenth'), 'text')),
+      [true, false],
+    );
+    assert.deepEqual(
+      last.map((one) => answers.lacks(one, fold('everywhere'), 'text')),
+      [false, false],
+    );
+  });
+
   test('goes 90 days after the last search, and with its account', async () => {
     const [still, silent, deleted] = [await scene.account(), await scene.account(), await scene.account()];
     for (const account of [still, silent, deleted]) {

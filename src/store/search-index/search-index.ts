@@ -6,7 +6,7 @@
 // Order   first the number of the last slice, then candidates, then which messages were in by that slice: what is put in or
 //         taken out meanwhile is a message that the index does not hold
 // Limits  OPEN_MAX files; NEEDLES_MAX texts, CANDIDATES_MAX candidates of all together: a text that has more is one of which
-//         nothing is known. Steps of STEP_ROWS rows, others have their turn between
+//         nothing is known. Steps of STEP_CANDIDATES, others have their turn between
 // Errors  an index that cannot be read is none; a damaged one is reported, and the upkeep thread makes it anew
 
 import type { Clock } from '../../base/clock.ts';
@@ -20,8 +20,9 @@ import { trigramQuery } from './trigrams.ts';
 
 const OPEN_MAX = 8;
 const NEEDLES_MAX = 100;
-const CANDIDATES_MAX = 200_000;
-const STEP_ROWS = 20_000;
+const CANDIDATES_MAX = 100_000;
+/** A few milliseconds: to find a row costs less than to fetch it. */
+const STEP_CANDIDATES = 4000;
 
 export interface IndexAnswers {
   /** The messages that are asked for next, in a few steps of the file and not one by one. */
@@ -67,14 +68,15 @@ export class SearchIndex {
       const query = trigramQuery(text);
       if (query === undefined) continue;
       const rows = new Set<number>();
-      for (let after = 0; after < state.row && rows.size <= left; after += STEP_ROWS) {
-        const to = Math.min(state.row, after + STEP_ROWS);
+      for (let after = 0, more = true; more && rows.size <= left; ) {
         const found = this.#try(account, (reader) => {
           const isSame = reader.state()?.identity === state.identity;
-          return isSame ? reader.candidates(query, after, to, STEP_ROWS) : undefined;
+          return isSame ? reader.candidates(query, after, state.row, STEP_CANDIDATES) : undefined;
         });
         if (found === undefined) return undefined;
         for (const row of found) rows.add(row);
+        after = found.at(-1) ?? after;
+        more = found.length === STEP_CANDIDATES;
         await breathe();
       }
       if (rows.size > left) continue;
