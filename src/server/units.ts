@@ -57,6 +57,7 @@ import {
 import { assignQuotaRoot } from '../store/quota.ts';
 import { repair } from '../store/repairs.ts';
 import { endReparse, storeReparsed } from '../store/reparse.ts';
+import { replace } from '../store/replace.ts';
 import { searchIndexOperations } from '../store/search-index/searched.ts';
 import { countSegments, endRewrite, endSegments, leavePlain, moveMessages } from '../store/space.ts';
 import { storeUnit } from '../store/tables.ts';
@@ -118,6 +119,7 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     claimRecent,
     makeFirstFolders,
     repair,
+    replace,
     storeFlags,
     expunge,
     expire,

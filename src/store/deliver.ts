@@ -197,7 +197,13 @@ export interface AppendArguments {
 }
 
 /** APPEND: messages in one mailbox, with UIDs in a row. RFC 3501 §6.3.11, RFC 3502 */
-export const append = operation('store.append', async (tx, { owner, messages, quota, ...args }: AppendArguments) => {
+export const append = operation('store.append', appendMessages);
+
+/** The same within an operation. */
+export async function appendMessages(
+  tx: Transaction,
+  { owner, messages, quota, ...args }: AppendArguments,
+): Promise<{ readonly uidValidity: number; readonly firstUid: Uid }> {
   await checkRightsRevision(tx, args.rightsAt);
   for (const { flags } of messages) checkKeywords(flags.keywords);
   const mailbox = await getSelectable(tx, owner, args.mailbox);
@@ -219,4 +225,4 @@ export const append = operation('store.append', async (tx, { owner, messages, qu
   }
   tx.afterCommit({ kind: 'mailbox', account: owner, mailbox: mailbox.id, modseq });
   return { uidValidity: mailbox.uidValidity, firstUid: mailbox.uidNext };
-});
+}

@@ -120,6 +120,7 @@ const imapSeeds = [
   'a APPEND INBOX (\\Seen) {3+}\r\none ~{3+}\r\nt\0o (k) UTF8 (~{5+}\r\nthree)\r\nb UNSELECT\r\n',
   `a UNAUTHENTICATE\r\n${imapLogin}b GETQUOTAROOT INBOX\r\nc GETQUOTA "mallory@acme.example"\r\nd LANGUAGE en-GB *\r\n`,
   'a SETQUOTA "" (STORAGE 512 MESSAGE 3)\r\nb STATUS INBOX (DELETED-STORAGE APPENDLIMIT)\r\nc UNAUTHENTICATE\r\n',
+  'a REPLACE 1 INBOX (\\Draft) {3+}\r\nabc\r\nb UID REPLACE * "Drafts" " 1-Jan-2020 00:00:00 +0000" ~{3+}\r\nabc\r\n',
   'a LIST (SUBSCRIBED RECURSIVEMATCH) "" (INBOX "%/*") RETURN (CHILDREN STATUS (MESSAGES SIZE DELETED))\r\nb NAMESPACE\r\n',
   'a CREATE "x/y" (USE (\\Sent \\Junk))\r\nb LIST (SPECIAL-USE) "" * RETURN (SPECIAL-USE)\r\nc LOGIN {70000+}\r\nxyz\r\n',
   'a UID STORE 1:* +FLAGS.SILENT (\\Deleted $Junk)\r\nb UID COPY 1:* INBOX\r\nc UID MOVE 2:3 INBOX\r\nc UID EXPUNGE 1:3\r\nd NOOP\r\ne CHECK\r\n',

@@ -1,5 +1,5 @@
 // What we can do, in one table: CAPABILITY, the greeting and the reply to a login are printed from it.
-// RFC 3501 §6.1.1, RFC 2177, RFC 2221, RFC 2342, RFC 2971, RFC 3348, RFC 3691, RFC 4315, RFC 4959, RFC 4978, RFC 5161, RFC 5258, RFC 5819, RFC 6154, RFC 6851, RFC 7888, RFC 7889, RFC 8437, RFC 8438, RFC 9208
+// RFC 3501 §6.1.1, RFC 2177, RFC 2221, RFC 2342, RFC 2971, RFC 3348, RFC 3691, RFC 4315, RFC 4959, RFC 4978, RFC 5161, RFC 5258, RFC 5819, RFC 6154, RFC 6851, RFC 7888, RFC 7889, RFC 8437, RFC 8438, RFC 8508, RFC 9208
 
 export interface CapabilityView {
   readonly authenticated: boolean;
@@ -65,6 +65,7 @@ const behindLogin: readonly (string | Offer)[] = [
   'UNAUTHENTICATE',
   'STATUS=SIZE',
   'OBJECTID',
+  'REPLACE',
   'SAVEDATE',
   'PREVIEW',
   'QUOTA',

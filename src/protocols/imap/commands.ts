@@ -27,6 +27,7 @@ import { move } from './commands/move.ts';
 import { namespace } from './commands/namespace.ts';
 import { noop } from './commands/noop.ts';
 import { rename } from './commands/rename.ts';
+import { replace } from './commands/replace.ts';
 import { search } from './commands/search.ts';
 import { examine, select } from './commands/select.ts';
 import { setquota } from './commands/setquota.ts';
@@ -81,6 +82,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['FETCH', entry(fetch)],
   ['STORE', entry(store)],
   ['COPY', entry(copy)],
+  ['REPLACE', entry(replace)],
   ['MOVE', entry(move)],
   ['UIDBATCHES', entry(uidbatches)],
 ]);
@@ -90,6 +92,7 @@ export const uidCommands: ReadonlySet<string> = new Set([
   'SEARCH',
   'SORT',
   'THREAD',
+  'REPLACE',
   'FETCH',
   'STORE',
   'COPY',

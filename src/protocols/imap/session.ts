@@ -25,8 +25,8 @@ import {
   LOGIN_FRAMER_LIMITS,
   sessionFramerLimits,
 } from '../../wire/imap/command-framer.ts';
-import { startsMessage } from '../../wire/imap/commands/append.ts';
 import { ImapCursor, tagOf } from '../../wire/imap/grammar.ts';
+import { startsMessage } from '../../wire/imap/message-start.ts';
 import { encodeContinuation, encodeTagged, encodeUntagged } from '../../wire/imap/responses/status.ts';
 import { capabilityText } from './capability.ts';
 import { commands, numberCommands, uidCommands } from './commands.ts';

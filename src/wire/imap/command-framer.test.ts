@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { fuzzCases, inPieces, mutatedOctets, pieceSizes } from '../../../test/support/nearly-right.ts';
 import { CommandFramer, type ImapFrame, literalHead, sessionFramerLimits } from './command-framer.ts';
-import { startsMessage } from './commands/append.ts';
+import { startsMessage } from './message-start.ts';
 
 type Seen = ImapFrame | { kind: 'taken'; text: string };
 

@@ -17,6 +17,7 @@ import type { LoginCommand } from './commands/login.ts';
 import type { MailboxCommand } from './commands/mailbox.ts';
 import type { QuotaCommand } from './commands/quota.ts';
 import type { RenameCommand } from './commands/rename.ts';
+import type { ReplaceCommand } from './commands/replace.ts';
 import type { SearchCommand } from './commands/search.ts';
 import type { SelectCommand } from './commands/select.ts';
 import type { SimpleCommand } from './commands/simple.ts';
@@ -37,6 +38,7 @@ export type ImapCommand =
   | RenameCommand
   | CompressCommand
   | CreateCommand
+  | ReplaceCommand
   | LanguageCommand
   | QuotaCommand
   | ListCommand

@@ -4,8 +4,6 @@
 // Out     its mailbox; step by step each message's flags, date and form, and where its bytes come
 // RFC 3501 §6.3.11, RFC 3502 §6.3.11, RFC 3516 §4.4, RFC 6855 §4
 
-import { SyntaxFailure } from '../../../base/cursor.ts';
-import { Failure } from '../../../base/failure.ts';
 import { flagList } from '../flags.ts';
 import { ImapCursor } from '../grammar.ts';
 import type { Flags } from '../values.ts';
@@ -119,25 +117,4 @@ export function parseAppend(cursor: ImapCursor): AppendCommand {
   const mailbox = cursor.mailbox();
   cursor.space();
   return { name: 'APPEND', mailbox, messages: new MessageReader(cursor, true) };
-}
-
-/** Whether the literal that follows `text` is a message: all before it has the form of an APPEND, or stands behind a message. */
-export function startsMessage(text: string, allowsUtf8: boolean): boolean {
-  if (text.startsWith('\r\n')) return true;
-  const cursor = new ImapCursor(text);
-  cursor.allowsUtf8 = allowsUtf8;
-  try {
-    cursor.tag();
-    cursor.space();
-    if (!cursor.tryWord('APPEND ')) return false;
-    cursor.at--;
-    const { messages } = parseAppend(cursor);
-    while (messages.next()?.kind !== 'bytes');
-    return true;
-  } catch (error) {
-    // A name that cannot be is refused when the command runs; the message comes all the same.
-    if (error instanceof SyntaxFailure) return false;
-    if (error instanceof Failure) return true;
-    throw error;
-  }
 }

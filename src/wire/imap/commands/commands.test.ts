@@ -8,8 +8,9 @@ import { SyntaxFailure } from '../../../base/cursor.ts';
 import { Failure } from '../../../base/failure.ts';
 import type { ImapCommand } from '../command.ts';
 import { ImapCursor } from '../grammar.ts';
+import { startsMessage } from '../message-start.ts';
 import { type NumberSet, STAR } from '../values.ts';
-import { type MessageStep, parseAppend, startsMessage } from './append.ts';
+import { type MessageStep, parseAppend } from './append.ts';
 import { parseAuthenticate } from './authenticate.ts';
 import { parseCancelUpdate } from './cancelupdate.ts';
 import { parseCompress } from './compress.ts';
@@ -755,6 +756,10 @@ test('which literal is the message of an APPEND', () => {
     ['A APPEND &bad ', true],
     ['A LOGIN x ', false],
     ['APPEND INBOX ', false],
+    ['A REPLACE 4 Drafts (\\Seen) ', true],
+    ['A UID REPLACE * Drafts ', true],
+    ['A REPLACE 4:5 Drafts ', false],
+    ['A UID APPEND Drafts ', false],
     ['A APPEND INBOX UTF8 (', true],
     ['A APPEND INBOX UTF8 ', false],
     ['\r\n (\\Seen) ', true],

@@ -1,0 +1,37 @@
+// REPLACE and UID REPLACE: a new message in the place of one of the selected mailbox, whole or not at all. RFC 8508
+
+import { Failure } from '../../../base/failure.ts';
+import { replace as replaceMessage } from '../../../store/replace.ts';
+import { parseReplace, type ReplaceCommand } from '../../../wire/imap/commands/replace.ts';
+import { encodeUntagged } from '../../../wire/imap/responses/status.ts';
+import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { takeMessages } from '../message-input.ts';
+import { findNamed, namedPlace } from '../named-mailbox.ts';
+import { ok } from '../reply.ts';
+import { noMailbox } from './append.ts';
+
+export const replace: CommandDefinition<ReplaceCommand> = {
+  states: SELECTED,
+  parse: parseReplace,
+  async run({ replaced, mailbox, messages: reader }, session) {
+    const { access, view } = session.writableMailbox;
+    const [position] = view.positions(replaced);
+    if (position === undefined) throw new Failure('not-found', 'No such message');
+    const uid = view.uidAt(position.from);
+    const { owner, name } = namedPlace(session, mailbox);
+    if (findNamed(session, mailbox)?.selectable !== true) throw noMailbox();
+    const taken = await takeMessages(session, reader, owner);
+    if (taken === undefined) return undefined;
+    try {
+      const quota = session.quota === undefined ? {} : { quota: session.quota };
+      const message = { owner, mailbox: name, messages: taken.messages, ...quota };
+      const args = { ...message, replaced: { owner: access.owner, mailbox: access.mailbox, uid } };
+      const { uidValidity, firstUid } = await session.door.writer.execute(replaceMessage, args, taken.textLength);
+      // Before the EXPUNGE, so that a client knows what has come for it. RFC 8508 §3.3
+      session.write(encodeUntagged('OK', 'The new message is there', `APPENDUID ${uidValidity} ${firstUid}`));
+      return ok('REPLACE completed');
+    } finally {
+      taken.settle();
+    }
+  },
+};
