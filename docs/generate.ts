@@ -166,6 +166,10 @@ const KEYS: Readonly<Record<string, readonly [form: string, sentence: string]>> 
     'The sender of what waits longer gets a report of the delay, once; one that is not below `expire`: never.',
   ],
   'queue.expire': ['time', 'A recipient that has waited longer fails, and the sender gets a report.'],
+  'imap.message-limit': [
+    'number',
+    'How many messages one FETCH, STORE, SEARCH, MOVE or UID EXPUNGE looks at, the newest first; 1000 at least. The client is told to ask again for the others.',
+  ],
   'limits.message-size': ['size', 'The largest message, as sent; announced as SIZE.'],
   'limits.recipients': ['number', 'Recipients of one message.'],
   'limits.bad-commands': ['number', 'Commands in error before a connection is closed.'],
@@ -228,6 +232,7 @@ function defaults(): Readonly<Record<string, string>> {
     'audit.keep': text(time(audit.keepMs)),
     'proxy.trusted': 'none',
     'proxy.listeners': 'all but `dns`, `http` and `lmtp`',
+    'imap.message-limit': 'none',
     'smtp.xclient': 'none',
     'quota.warn': text(String(quota.warnPercent)),
     'file.folder': '`files` in the data directory',

@@ -23,6 +23,8 @@ export interface Limits {
   readonly smtpConnectionsPerPeerMax: number;
   /** Queue rows being worked on at once. */
   readonly deliveriesMax: number;
+  /** Messages that one IMAP command looks at (`[imap] message-limit`); undefined: any number. Advertised as MESSAGELIMIT. RFC 9738 */
+  readonly imapMessagesMax: number | undefined;
 }
 
 export const defaultLimits: Limits = {
@@ -36,6 +38,7 @@ export const defaultLimits: Limits = {
   connectionsPerPeerMax: 2_000,
   smtpConnectionsPerPeerMax: 50,
   deliveriesMax: 50,
+  imapMessagesMax: undefined,
 };
 
 /** SMTP command line with CRLF; RFC 5321 §4.5.3.1.4 says 512, extensions add to it, RFC 4954 §4 needs 12288 for AUTH. */

@@ -252,6 +252,8 @@ export const configurationSchema = z.strictObject({
       compress: z.union([z.literal('never'), duration]).optional(),
     })
     .optional(),
+  // RFC 9738 §3: not lower than 1000.
+  imap: z.strictObject({ 'message-limit': z.number().int().min(1000).max(1_000_000).optional() }).optional(),
   smtp: z.strictObject({ xclient: z.array(network).max(1000).optional() }).optional(),
   limits: z
     .strictObject({
@@ -335,8 +337,7 @@ function override<T>(name: string, text: string | undefined, type: z.ZodType<T>)
   throw new Failure('invalid', `${name}: expected ${value.error.issues[0]!.message}`);
 }
 
-function limitsOf(file: File['limits']): Limits {
-  const given = file ?? {};
+function limitsOf({ limits: given = {}, imap }: File): Limits {
   return {
     messageSizeBytes: given['message-size'] ?? defaultLimits.messageSizeBytes,
     recipientsMax: given.recipients ?? defaultLimits.recipientsMax,
@@ -348,6 +349,7 @@ function limitsOf(file: File['limits']): Limits {
     connectionsPerPeerMax: given['connections-per-peer'] ?? defaultLimits.connectionsPerPeerMax,
     smtpConnectionsPerPeerMax: given['smtp-connections-per-peer'] ?? defaultLimits.smtpConnectionsPerPeerMax,
     deliveriesMax: given.deliveries ?? defaultLimits.deliveriesMax,
+    imapMessagesMax: imap?.['message-limit'],
   };
 }
 
@@ -415,7 +417,7 @@ export function configure(text: string | undefined, fileName: string, overrides:
     submit: { folder: submitFolder === undefined ? undefined : resolve(dirname(fileName), submitFolder) },
     store: storeOf(file.store),
     smtp: { xclient: file.smtp?.xclient ?? [] },
-    limits: limitsOf(file.limits),
+    limits: limitsOf(file),
     tls: {
       certificates: (file.tls?.certificates ?? []).map((path) => resolve(dirname(fileName), path)),
       clientCa: file.tls?.['client-ca'] === undefined ? undefined : resolve(dirname(fileName), file.tls['client-ca']),

@@ -1,6 +1,8 @@
 // What we can do, in one table: CAPABILITY, the greeting and the reply to a login are printed from it.
 // RFC 3501 §6.1.1, RFC 2177, RFC 2221, RFC 2342, RFC 2971, RFC 3348, RFC 3691, RFC 4315, RFC 4959, RFC 4978, RFC 5161, RFC 5258, RFC 5819, RFC 6154, RFC 6851, RFC 7888, RFC 7889, RFC 8437, RFC 8438, RFC 8508, RFC 9208
 
+import { COPY_MESSAGES_MAX } from '../../base/limits.ts';
+
 export interface CapabilityView {
   readonly authenticated: boolean;
   /** What this client may log in with as things stand; empty where a third party can listen. */
@@ -8,6 +10,8 @@ export interface CapabilityView {
   readonly offersTls: boolean;
   /** What a message may have. */
   readonly messageSizeBytes: number;
+  /** Messages that a command may look at; undefined: any number, but COPY. */
+  readonly messagesMax: number | undefined;
 }
 
 type Offer = (view: CapabilityView) => readonly string[];
@@ -75,6 +79,7 @@ const behindLogin: readonly (string | Offer)[] = [
   'PARTIAL',
   'INPROGRESS',
   'UIDONLY',
+  ({ messagesMax }) => [messagesMax === undefined ? `SAVELIMIT=${COPY_MESSAGES_MAX}` : `MESSAGELIMIT=${messagesMax}`],
   'UIDBATCHES',
   'LANGUAGE',
   'I18NLEVEL=1',
@@ -85,7 +90,7 @@ const texts = new Map<string, string>();
 
 /** `CAPABILITY IMAP4rev1 ...`: as a response's text or a code's. */
 export function capabilityText(view: CapabilityView): string {
-  const key = `${view.authenticated} ${view.offersTls} ${view.messageSizeBytes} ${view.mechanisms.join(' ')}`;
+  const key = `${view.authenticated} ${view.offersTls} ${view.messageSizeBytes} ${view.messagesMax} ${view.mechanisms.join(' ')}`;
   let text = texts.get(key);
   if (text === undefined) {
     const offers = view.authenticated ? [...always, ...behindLogin] : always;

@@ -3,7 +3,7 @@
 // In      keys, a mailbox that a session has open, how many results are wanted and from which end
 // Out     sequence numbers
 // Limits  PAGE_MESSAGES rows a page, BATCH_MESSAGES whose bytes are read at once; others have their turn between
-// RFC 3501 §6.4.4, RFC 9394 §3.1
+// RFC 3501 §6.4.4, RFC 9394 §3.1, RFC 9738 §3.1
 
 import type { Uid } from '../../base/ids.ts';
 import {
@@ -17,7 +17,8 @@ import {
 import type { IndexAnswers } from '../../store/search-index/search-index.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
 import type { ImapConversation } from './conversation.ts';
-import { countPositions } from './mailbox-view.ts';
+import { countPositions, type PositionRange, slicePositions } from './mailbox-view.ts';
+import { checkCountLimit, limitMessages } from './message-limit.ts';
 import { Progress } from './progress.ts';
 import { candidateSet, type SearchCandidate, SearchMatcher } from './search-matcher.ts';
 import type { SelectedMailbox } from './selected.ts';
@@ -29,6 +30,8 @@ export class SearchWalk {
   readonly #session: ImapConversation;
   readonly #mailbox: SelectedMailbox;
   readonly #matcher: SearchMatcher;
+  /** Where is looked: of more messages than one command may look at the last. RFC 9738 §3.1 */
+  readonly #positions: readonly PositionRange[];
   readonly #progress: Progress;
   /** Undefined: what can be said of bytes stands in the bytes. */
   #index: IndexAnswers | undefined;
@@ -45,13 +48,28 @@ export class SearchWalk {
     this.#session = session;
     this.#mailbox = mailbox;
     this.#matcher = new SearchMatcher(key, mailbox, session.door);
-    this.#progress = new Progress(session, countPositions(this.#matcher.positions));
+    const all = this.#matcher.positions;
+    const count = countPositions(all);
+    const most = session.door.limits.imapMessagesMax ?? count;
+    this.#positions = count <= most ? all : slicePositions(all, { from: count - most, to: count });
+    this.#progress = new Progress(session, Math.min(count, most));
+  }
+
+  /** What the reply says of a part, behind the search; undefined: all was looked at. */
+  get limitCode(): string | undefined {
+    return limitMessages(this.#session, this.#mailbox, this.#matcher.positions).code;
+  }
+
+  /** Throws where only a part would be looked at. */
+  requireAll(): this {
+    checkCountLimit(this.#session, countPositions(this.#matcher.positions));
+    return this;
   }
 
   /** The index, for a search of bytes. */
   async #ask(): Promise<void> {
-    const { texts, positions } = this.#matcher;
-    if (this.#isAsked || texts.size === 0 || positions.length === 0) return;
+    const { texts } = this.#matcher;
+    if (this.#isAsked || texts.size === 0 || this.#positions.length === 0) return;
     this.#isAsked = true;
     const { owner } = this.#mailbox.access;
     this.#index = await this.#session.door.searchIndex.ask(owner, texts, () => this.#session.breathe());
@@ -62,7 +80,7 @@ export class SearchWalk {
   async first(limit = Number.POSITIVE_INFINITY): Promise<number[]> {
     await this.#ask();
     const found: number[] = [];
-    const { positions } = this.#matcher;
+    const positions = this.#positions;
     if (positions.length > 0) await this.#mailbox.loadFrom(positions[0]!.from);
     for (const { from, to } of positions) {
       for (let at = from; at < to && found.length < limit && !this.#session.gone; at += PAGE_MESSAGES)
@@ -75,7 +93,7 @@ export class SearchWalk {
   async last(limit: number): Promise<number[]> {
     await this.#ask();
     const found: number[] = [];
-    for (const { from, to } of this.#matcher.positions.toReversed()) {
+    for (const { from, to } of this.#positions.toReversed()) {
       for (let end = to; end > from && found.length < limit && !this.#session.gone; end -= PAGE_MESSAGES) {
         const start = Math.max(from, end - PAGE_MESSAGES);
         await this.#mailbox.loadFrom(start);

@@ -214,8 +214,8 @@ export class ImapSession implements ImapConversation {
     const authenticated = this.#account !== undefined;
     const mechanisms = authenticated ? [] : this.door.logins.mechanisms({ door: 'imap', record: this.record });
     const offersTls = this.door.tls !== undefined && this.record.tls === undefined;
-    const { messageSizeBytes } = this.door.limits;
-    return capabilityText({ authenticated, mechanisms, offersTls, messageSizeBytes });
+    const { messageSizeBytes, imapMessagesMax: messagesMax } = this.door.limits;
+    return capabilityText({ authenticated, mechanisms, offersTls, messageSizeBytes, messagesMax });
   }
 
   write(text: string): void {

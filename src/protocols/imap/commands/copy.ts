@@ -1,4 +1,4 @@
-// COPY and UID COPY: references to the same bytes. RFC 3501 §6.4.7, RFC 4315 §3
+// COPY and UID COPY: references to the same bytes. RFC 3501 §6.4.7, RFC 4315 §3, RFC 9738 §3.1
 
 import { Failure } from '../../../base/failure.ts';
 import { copy as copyMessages, type move } from '../../../store/copy.ts';
@@ -7,7 +7,8 @@ import { encodeUidSet } from '../../../wire/imap/responses/mailbox.ts';
 import { rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
-import { countPositions } from '../mailbox-view.ts';
+import { countPositions, type PositionRange } from '../mailbox-view.ts';
+import { checkMessageLimit } from '../message-limit.ts';
 import { namedPlace } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 import { noMailbox } from './append.ts';
@@ -16,7 +17,10 @@ export const copy: CommandDefinition<CopyCommand<'COPY'>> = {
   states: SELECTED,
   parse: parseCopy('COPY'),
   async run(command, session) {
-    const copyUid = await transfer(session, command, copyMessages);
+    await session.mailbox.load(command.messages);
+    const positions = session.mailbox.positions(command.messages);
+    checkMessageLimit(session, session.mailbox, positions);
+    const copyUid = await transfer(session, command, positions, copyMessages);
     return copyUid === undefined ? ok('COPY completed, no message is there') : ok('COPY completed', copyUid);
   },
 };
@@ -24,12 +28,11 @@ export const copy: CommandDefinition<CopyCommand<'COPY'>> = {
 /** Copies or moves, in one operation, since both are whole or not at all. Gives the code COPYUID; undefined: there was nothing. */
 export async function transfer(
   session: ImapConversation,
-  { messages, mailbox }: CopyCommand,
+  { mailbox }: CopyCommand,
+  positions: readonly PositionRange[],
   how: typeof copyMessages | typeof move,
 ): Promise<string | undefined> {
-  await session.mailbox.load(messages);
   const { access, view } = session.mailbox;
-  const positions = session.mailbox.positions(messages);
   const [ranges = []] = view.uidSlices(positions, countPositions(positions));
   const quota = session.quota === undefined ? {} : { quota: session.quota };
   const { uidValidity, sources, firstUid } = await session.door.writer

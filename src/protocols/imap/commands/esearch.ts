@@ -42,7 +42,7 @@ async function searchOne(session: ImapConversation, row: Mailbox, { key, returns
   const { options, partial } = returns;
   const isKept = options.has('UPDATE') && mailbox === session.selected;
   const keep = isKept ? keeping(session, { key, byUid: true, criteria: undefined }) : undefined;
-  const answer = await answerOf(await SearchWalk.open(session, mailbox, key), returns);
+  const answer = await answerOf((await SearchWalk.open(session, mailbox, key)).requireAll(), returns);
   if (options.has('SAVE')) saveResults(mailbox, answer.found);
   const saysNothing = options.size === 1 && options.has('SAVE') && partial === undefined;
   keep?.(answer);

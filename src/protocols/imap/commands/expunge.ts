@@ -1,9 +1,10 @@
-// EXPUNGE and UID EXPUNGE. RFC 3501 §6.4.3, RFC 4315 §2.1, RFC 7162 §3.2.7
+// EXPUNGE and UID EXPUNGE. RFC 3501 §6.4.3, RFC 4315 §2.1, RFC 7162 §3.2.7, RFC 9738 §3.1
 
 import { STORE_SLICE_MESSAGES } from '../../../base/limits.ts';
 import { expunge as expungeMessages } from '../../../store/expunge.ts';
 import { type ExpungeCommand, parseExpunge } from '../../../wire/imap/commands/expunge.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { limitedReply, limitMessages } from '../message-limit.ts';
 import { ok } from '../reply.ts';
 
 export const expunge: CommandDefinition<ExpungeCommand> = {
@@ -13,8 +14,8 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
     const mailbox = session.writableMailbox;
     if (uids !== undefined) await mailbox.load(uids);
     const { access, view } = mailbox;
-    const slices =
-      uids === undefined ? [undefined] : [...view.uidSlices(mailbox.positions(uids), STORE_SLICE_MESSAGES)];
+    const { positions, code } = limitMessages(session, mailbox, uids === undefined ? [] : mailbox.positions(uids));
+    const slices = uids === undefined ? [undefined] : [...view.uidSlices(positions, STORE_SLICE_MESSAGES)];
     let expunged = 0;
     for (const ranges of slices) {
       const args = { ...access, ranges, deletedOnly: true };
@@ -30,6 +31,6 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
     }
     // RFC 7162 §3.2.7: for a client that keeps the mailbox.
     const isKept = expunged > 0 && session.enabled.has('QRESYNC');
-    return ok('EXPUNGE completed', isKept ? `HIGHESTMODSEQ ${mailbox.modseq}` : undefined);
+    return limitedReply(session, ok('EXPUNGE completed', isKept ? `HIGHESTMODSEQ ${mailbox.modseq}` : undefined), code);
   },
 };

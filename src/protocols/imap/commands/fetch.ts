@@ -4,7 +4,7 @@
 // Out     FETCH responses; NO with EXPUNGEISSUED when a numbered message is gone (RFC 2180 §4.1.2)
 // Limits  PAGE_MESSAGES rows a page, fewer when \Seen is set by it; two batches of BATCH_BYTES read ahead of the output
 // Never   holds a snapshot across a yield: a message expunged meanwhile is left out
-// RFC 3501 §6.4.5, §7.4.2
+// RFC 3501 §6.4.5, §7.4.2, RFC 9738 §3.1
 
 import { Failure } from '../../../base/failure.ts';
 import { idOf, type Uid } from '../../../base/ids.ts';
@@ -39,6 +39,7 @@ import type { Budget } from '../fetched-section.ts';
 import { type FlagAttribute, flagLines } from '../flag-lines.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { countPositions, type PositionRange, slicePositions } from '../mailbox-view.ts';
+import { checkCountLimit, type Limited, limitedReply, limitMessages } from '../message-limit.ts';
 import { no, ok, type TaggedResponse } from '../reply.ts';
 import { changedPositions, writeVanishedSince } from '../resync.ts';
 import type { SelectedMailbox } from '../selected.ts';
@@ -60,11 +61,12 @@ export const fetch: CommandDefinition<FetchCommand> = {
     if (command.attributes.has('MODSEQ')) session.enable('CONDSTORE');
     if (command.vanished) await writeVanished(command, session);
     const fetcher = new Fetcher(command, session);
-    for (const { from, to } of await meantPositions(command, session)) {
+    const { positions, code } = await meantPositions(command, session);
+    for (const { from, to } of positions) {
       for (let at = from; at < to && !session.gone; at += fetcher.pageMessages)
         await fetcher.page(at, Math.min(to, at + fetcher.pageMessages));
     }
-    return fetcher.reply();
+    return limitedReply(session, fetcher.reply(), code);
   },
 };
 
@@ -75,15 +77,18 @@ async function writeVanished({ messages, changedSince }: FetchCommand, session: 
   await writeVanishedSince(session, mailbox, changedSince!, mailbox.uidsOf(messages));
 }
 
-async function meantPositions(command: FetchCommand, session: ImapConversation): Promise<readonly PositionRange[]> {
+async function meantPositions(command: FetchCommand, session: ImapConversation): Promise<Limited> {
   const { messages, partial, changedSince } = command;
   const { mailbox } = session;
   const positions =
     changedSince === undefined
       ? await allPositions(messages, mailbox)
       : mailbox.positionsAmong(messages, await changedPositions(session, mailbox, changedSince));
-  if (partial === undefined) return positions;
-  return slicePositions(positions, partialPositions(partial, countPositions(positions)));
+  if (partial === undefined) return limitMessages(session, mailbox, positions);
+  // RFC 9738 §3.1: what is asked for by number is not done in parts.
+  checkCountLimit(session, Math.abs(partial.to - partial.from) + 1);
+  const part = slicePositions(positions, partialPositions(partial, countPositions(positions)));
+  return { positions: part, code: undefined };
 }
 
 async function allPositions(messages: NumberSet, mailbox: SelectedMailbox): Promise<readonly PositionRange[]> {

@@ -1,6 +1,6 @@
 // SEARCH and UID SEARCH: the answer as the client wants it, and what `$` means afterwards.
 //
-// RFC 3501 §6.4.4, RFC 4731, RFC 5182 §2.1, RFC 9051 §6.4.4, RFC 5530 §3 BADCHARSET
+// RFC 3501 §6.4.4, RFC 4731, RFC 5182 §2.1, RFC 9051 §6.4.4, RFC 9738 §3.1, RFC 5530 §3 BADCHARSET
 
 import { Failure } from '../../../base/failure.ts';
 import {
@@ -13,6 +13,7 @@ import type { ReturnOptions } from '../../../wire/imap/return-options.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
+import { limitedReply } from '../message-limit.ts';
 import { ok } from '../reply.ts';
 import { type SearchContext, SearchContexts } from '../search-contexts.ts';
 import {
@@ -35,18 +36,20 @@ export const search: CommandDefinition<SearchCommand> = {
   usesNumbers: true,
   parse: parseSearch,
   async run(command, session) {
+    let limitCode: string | undefined;
     await saving(command, session, async () => {
       checkCriteria(command, session);
       const { byUid } = command;
       const walk = await SearchWalk.open(session, session.mailbox, command.key);
       const isRev2 = session.enabled.has('IMAP4REV2');
       const returns = command.returns ?? (isRev2 ? REV2 : undefined);
+      limitCode = walk.limitCode;
       if (returns !== undefined) return writeAndSave(session, walk, returns, command);
       const found = await walk.first();
       const modseq = await foundModseq(session, session.mailbox, command.key, found);
       await writeNumbers(session, 'SEARCH', numbersFor(session.mailbox, found, byUid), modseq);
     });
-    return ok('SEARCH completed');
+    return limitedReply(session, ok('SEARCH completed'), limitCode);
   },
 };
 

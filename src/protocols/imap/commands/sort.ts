@@ -54,7 +54,7 @@ class SortedResults implements Results {
     if (this.#sorted !== undefined) return this.#sorted;
     const { criteria, key } = this.#command;
     const { mailbox } = this.#session;
-    const found = await (await SearchWalk.open(this.#session, mailbox, key)).first();
+    const found = await (await SearchWalk.open(this.#session, mailbox, key)).requireAll().first();
     const sortables: SortedMessage[] = [];
     await eachFoundRow(this.#session, mailbox, found, (number, row) =>
       sortables.push(sortedMessage(number, row, criteria)),

@@ -1,4 +1,4 @@
-// STORE and UID STORE. RFC 3501 §6.4.6, RFC 2180 §4.2.1, RFC 7162 §3.1.3
+// STORE and UID STORE. RFC 3501 §6.4.6, RFC 2180 §4.2.1, RFC 7162 §3.1.3, RFC 9738 §3.1
 //
 // Slices of STORE_SLICE_MESSAGES messages are committed one after another; each is whole.
 
@@ -15,7 +15,8 @@ import type { ImapConversation } from '../conversation.ts';
 import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { countPositions } from '../mailbox-view.ts';
-import { no, ok } from '../reply.ts';
+import { limitedReply, limitMessages } from '../message-limit.ts';
+import { no, ok, type TaggedResponse } from '../reply.ts';
 
 export const store: CommandDefinition<StoreCommand> = {
   states: SELECTED,
@@ -26,7 +27,8 @@ export const store: CommandDefinition<StoreCommand> = {
     await mailbox.load(command.messages);
     const { access, view } = mailbox;
     const { byUid } = command;
-    const positions = mailbox.positions(command.messages);
+    const { positions, code: limitCode } = limitMessages(session, mailbox, mailbox.positions(command.messages));
+    const reply = (response: TaggedResponse) => limitedReply(session, response, limitCode);
     if (command.unchangedSince !== undefined) session.enable('CONDSTORE');
     const { unchangedSince } = command;
     const condition = unchangedSince === undefined ? {} : { unchangedSince };
@@ -49,12 +51,12 @@ export const store: CommandDefinition<StoreCommand> = {
       const numbers = byUid ? modified : modified.map((uid) => view.numberOf(uid)!);
       const code = `MODIFIED ${encodeUidSet(rangesOf(numbers))}`;
       return gone === 0
-        ? ok('Some of the messages have changed since', code)
-        : no('Some of the messages have changed since, or no longer exist', code);
+        ? reply(ok('Some of the messages have changed since', code))
+        : reply(no('Some of the messages have changed since, or no longer exist', code));
     }
-    if (gone === 0) return ok('STORE completed');
-    if (gone === countPositions(positions)) return no('None of the messages exists any more', 'EXPUNGEISSUED');
-    return ok('STORE completed for the messages that are left', 'EXPUNGEISSUED');
+    if (gone === 0) return reply(ok('STORE completed'));
+    if (gone === countPositions(positions)) return reply(no('None of the messages exists any more', 'EXPUNGEISSUED'));
+    return reply(ok('STORE completed for the messages that are left', 'EXPUNGEISSUED'));
   },
 };
 

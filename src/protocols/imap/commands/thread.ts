@@ -25,7 +25,7 @@ export const thread: CommandDefinition<ThreadCommand> = {
     checkCriteria(command, session);
     const { key, byUid, algorithm } = command;
     const { mailbox } = session;
-    const found = await (await SearchWalk.open(session, mailbox, key)).first();
+    const found = await (await SearchWalk.open(session, mailbox, key)).requireAll().first();
     const messages: ThreadedMessage[] = [];
     const numbers: number[] = [];
     await eachFoundRow(session, mailbox, found, (number, row) => {

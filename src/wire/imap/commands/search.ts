@@ -1,4 +1,4 @@
-// SEARCH and UID SEARCH as a tree of keys. RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514 §4.3
+// SEARCH and UID SEARCH as a tree of keys. RFC 3501 §6.4.4, RFC 4731, RFC 5032, RFC 5182, RFC 7162 §3.1.5, RFC 8474 §6, RFC 8514 §4.3, RFC 9738 §3.2
 //
 // Text of keys is decoded by the CHARSET of the command; without one it is US-ASCII, and UTF-8 is taken as such.
 
@@ -63,6 +63,7 @@ export interface SearchCommand extends SearchCriteria {
   readonly returns: ReturnOptions | undefined;
 }
 
+const UID_MAX = 0xffff_ffff;
 const CHARSETS = new Set(['US-ASCII', 'ASCII', 'UTF-8', 'UTF8']);
 
 type KeyParser = (parser: SearchParser) => SearchKey;
@@ -148,6 +149,8 @@ const keys = new Map<string, KeyParser>([
   ['TEXT', (parser) => ({ key: 'text', text: parser.text() })],
   ['UID', (parser) => parser.uids()],
   ['MODSEQ', (parser) => parser.modseq()],
+  ['UIDAFTER', (parser) => parser.uidsBeside('after')],
+  ['UIDBEFORE', (parser) => parser.uidsBeside('before')],
   ['NOT', (parser) => ({ key: 'not', of: parser.spacedKey() })],
   ['OR', (parser) => ({ key: 'or', of: [parser.spacedKey(), parser.spacedKey()] })],
 ]);
@@ -245,6 +248,15 @@ class SearchParser {
   size(relation: 'larger' | 'smaller'): SearchKey {
     this.cursor.space();
     return { key: 'size', relation, sizeBytes: this.cursor.number32() };
+  }
+
+  /** RFC 9738 §3.2 */
+  uidsBeside(side: 'after' | 'before'): SearchKey {
+    this.cursor.space();
+    const uid = this.cursor.nzNumber();
+    if (side === 'before' && uid === 1) return { key: 'not', of: { key: 'all' } };
+    const range = side === 'before' ? { first: 1, last: uid - 1 } : { first: uid + 1, last: UID_MAX };
+    return { key: 'numbers', numbers: { unit: 'uid', ranges: [range] } };
   }
 
   /** A client may name a flag: mod-sequences are kept for messages, so it means nothing. RFC 7162 §3.1.5 */
