@@ -110,7 +110,8 @@ class World {
     const text = new MessageText(row, this.imap.door.blobs, { body: new Set(), text: new Set() }, () => undefined);
     const whole = await text.whole();
     const all = pick(this.draw, [whole!.header, whole!.body]);
-    const from = this.draw(Math.max(1, all.length));
+    const border = all.length > 8192 && this.draw(2) === 0;
+    const from = border ? 8192 - this.draw(14) : this.draw(Math.max(1, all.length));
     const cut = all.slice(from, from + 1 + this.draw(14)).replaceAll('\0', '');
     const one = cut.isWellFormed() ? cut : cut.toWellFormed();
     return this.draw(2) === 0 ? one.toLowerCase() : one;

@@ -84,7 +84,8 @@ const CHARSETS = [
 
 /** Octets that some charset has: text as it is, or anything. */
 function octets(draw: Draw, words: number): { bytes: Buffer; charset: string } {
-  const content = text(draw, words);
+  // Some are longer than a block of the index.
+  const content = text(draw, words) + (draw(6) === 0 ? 'x'.repeat(8100 + draw(90)) + text(draw, words) : '');
   switch (draw(6)) {
     case 0:
       return { bytes: Buffer.from(content, 'latin1'), charset: pick(draw, ['iso-8859-1', 'windows-1252']) };

@@ -5,10 +5,10 @@
 // States  of an account: unknown -> looked through -> behind <-> complete. What has come since is found by the mailboxes'
 //         uidnext; all of its messages are compared with all that the index knows when it is seen first, and FULL_MS after the
 //         last time where anything has changed
-// Limits  a slice has SLICE_MESSAGES messages or SLICE_BYTES of text and one message more; PAUSE times its processor time others
+// Limits  a slice puts in SLICE_MESSAGES messages, or SLICE_BYTES of text and READ_MESSAGES more, or takes out REMOVED_A_SLICE; PAUSE times its processor time others
 //         have the core. Of messages there are numbers in memory, of one account at a time
-// Errors  a damaged file, or another program's, is made anew. A message that an older parser has read, or that cannot be read,
-//         is left out and tried again at the next full look: who searches reads it
+// Errors  a damaged file, or another program's, is made anew. A message that an older parser has read, or that cannot be read
+//         now, is left out and tried again at the next full look: who searches reads it
 // Never   takes a message for indexed whose bytes were gone when they were read
 
 import type { Clock } from '../../base/clock.ts';
@@ -86,6 +86,8 @@ interface Work {
   readonly file: IndexWriter;
   /** Ascending: the next ones are at the end. */
   readonly missing: MessageId[];
+  /** In the index, and no more in the account. */
+  readonly gone: MessageId[];
   left: number;
   slices: number;
   notedAt: number;
@@ -208,7 +210,7 @@ export class IndexUpkeep implements UpkeepTask {
     this.#work = {
       account,
       known: { modseq, uidNext, fullAt: before?.fullAt ?? now, isStale: true, since },
-      ...{ file, missing: [], left: 0, slices: 0, notedAt: 0 },
+      ...{ file, missing: [], gone: [], left: 0, slices: 0, notedAt: 0 },
     };
     const work = this.#work;
     if (before === undefined && file.completeAt() === modseq) work.known.isStale = false;
@@ -218,10 +220,9 @@ export class IndexUpkeep implements UpkeepTask {
       work.known.isStale = false;
     }
     this.#known.set(account, work.known);
-    if (work.missing.length > 0) {
-      work.known.since ??= now;
-      await this.#note(work);
-    } else await this.#complete(work);
+    if (work.missing.length > 0) work.known.since ??= now;
+    if (isDone(work)) await this.#complete(work);
+    else await this.#note(work);
   }
 
   /** What has come since; false where that is too much. */
@@ -240,7 +241,7 @@ export class IndexUpkeep implements UpkeepTask {
   }
 
   /** All messages of the account beside all that the index knows. */
-  async #findAll({ account, file, missing }: Work): Promise<void> {
+  async #findAll({ account, file, missing, gone }: Work): Promise<void> {
     const { reader } = this.#parts;
     const there: MessageId[] = [];
     for (let after = { mailbox: idOf<MailboxId>(0), uid: idOf<Uid>(0) }; ; ) {
@@ -251,7 +252,6 @@ export class IndexUpkeep implements UpkeepTask {
       await turn();
     }
     sortAndUnite(there);
-    const gone: MessageId[] = [];
     let at = 0;
     missing.length = 0;
     for (let after = 0; ; ) {
@@ -266,17 +266,30 @@ export class IndexUpkeep implements UpkeepTask {
       await turn();
     }
     for (; at < there.length; at++) missing.push(there[at]!);
-    for (let from = 0; from < gone.length; from += REMOVED_A_SLICE) {
-      file.remove(gone.slice(from, from + REMOVED_A_SLICE));
-      await turn();
-    }
-    this.#parts.count('removed', gone.length);
   }
 
-  /** One slice, the newest of what is missing. */
+  /** One slice: the newest of what is missing, then what is gone. */
   async #goOn(work: Work): Promise<void> {
+    const { account, missing, gone, file } = work;
+    if (missing.length > 0) await this.#add(work);
+    else {
+      const some = gone.splice(-REMOVED_A_SLICE);
+      file.remove(some);
+      this.#parts.count('removed', some.length);
+    }
+    work.slices++;
+    if (isDone(work)) return this.#complete(work);
+    if (this.#parts.clock.monotonic() - work.notedAt >= PROGRESS_MS) await this.#note(work);
+    if (work.slices < TURN_SLICES || this.#waiting.size === 0) return;
+    // Others have waited: this one is looked through again when its turn comes.
+    this.#leave();
+    this.#known.delete(account);
+    this.#waiting.add(account);
+  }
+
+  async #add(work: Work): Promise<void> {
     const { writer, reader, count } = this.#parts;
-    const { account, file, missing } = work;
+    const { file, missing } = work;
     const texts: IndexedText[] = [];
     let bytes = 0;
     while (missing.length > 0 && texts.length < SLICE_MESSAGES && bytes < SLICE_BYTES) {
@@ -289,14 +302,6 @@ export class IndexUpkeep implements UpkeepTask {
     if (id > highestIndexedId(reader)) await writer.execute(raiseIndexedId, { id: idOf<MessageId>(id) });
     file.add(texts);
     count('message', texts.length);
-    work.slices++;
-    if (missing.length === 0) return this.#complete(work);
-    if (this.#parts.clock.monotonic() - work.notedAt >= PROGRESS_MS) await this.#note(work);
-    if (work.slices < TURN_SLICES || this.#waiting.size === 0) return;
-    // Others have waited: this one is looked through again when its turn comes.
-    this.#leave();
-    this.#known.delete(account);
-    this.#waiting.add(account);
   }
 
   async #texts(ids: readonly MessageId[], work: Work): Promise<IndexedText[]> {
@@ -312,6 +317,8 @@ export class IndexUpkeep implements UpkeepTask {
           return text === undefined ? 'gone' : { id: row.id, text };
         } catch (error) {
           const { kind, message: words, detail = words } = asFailure(error);
+          // Nobody can read it: searches that come to it say so.
+          if (kind === 'damaged') return { id: row.id, text: undefined };
           log.warn('index.message', { message: idText(row.id), kind, detail });
           return 'later';
         }
@@ -341,6 +348,10 @@ export class IndexUpkeep implements UpkeepTask {
     this.#work?.file.close();
     this.#work = undefined;
   }
+}
+
+function isDone({ missing, gone }: Work): boolean {
+  return missing.length === 0 && gone.length === 0;
 }
 
 const ACCOUNTS_A_PAGE = 1000;
