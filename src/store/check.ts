@@ -202,7 +202,13 @@ async function* checkReferences(
 }
 
 const OF_ACCOUNTS = ['subscription', 'quota_warned'] as const;
-const OF_MAILBOXES = ['keyword', 'vanished'] as const;
+/** And the column that says whose it is. */
+const OF_MAILBOXES = {
+  keyword: 'account',
+  vanished: 'account',
+  reader_mailbox: 'owner',
+  reader_status: 'owner',
+} as const;
 
 /** Rows of accounts and mailboxes that do not exist: one problem a table and an account, or a mailbox. */
 async function* checkOrphans(reader: Reader, [from, to]: Span): AsyncGenerator<StoreProblem> {
@@ -217,10 +223,10 @@ async function* checkOrphans(reader: Reader, [from, to]: Span): AsyncGenerator<S
         yield { problem: 'row of nothing', where, detail: 'its account does not exist', at: { table, account } };
       await nextTurn();
     }
-  for (const table of OF_MAILBOXES)
+  for (const [table, of] of Object.entries(OF_MAILBOXES))
     for (let [account, mailbox] = [from, 0]; ; ) {
-      const next = `SELECT account, mailbox, ${HAS_MAILBOX} FROM ${table} AS t
-        WHERE (account, mailbox) > (?, ?) AND account <= ? ORDER BY account, mailbox LIMIT 1`;
+      const next = `SELECT ${of}, mailbox, ${hasMailbox(of)} FROM ${table} AS t
+        WHERE (${of}, mailbox) > (?, ?) AND ${of} <= ? ORDER BY ${of}, mailbox LIMIT 1`;
       const [row] = reader.arrays(next, account, mailbox, to);
       if (row === undefined) break;
       [account, mailbox] = [Number(row[0]), Number(row[1])];
@@ -234,8 +240,10 @@ async function* checkOrphans(reader: Reader, [from, to]: Span): AsyncGenerator<S
 /** Of a row `t`. */
 export const HAS_ACCOUNT = 'EXISTS (SELECT 1 FROM account a WHERE a.id = t.account)';
 /** The same; one that is being taken away has its rows for a while. */
-export const HAS_MAILBOX = `(EXISTS (SELECT 1 FROM mailbox b WHERE b.account = t.account AND b.id = t.mailbox)
-  OR EXISTS (SELECT 1 FROM doomed_mailbox d WHERE d.account = t.account AND d.mailbox = t.mailbox))`;
+export function hasMailbox(of: 'account' | 'owner' = 'account'): string {
+  return `(EXISTS (SELECT 1 FROM mailbox b WHERE b.account = t.${of} AND b.id = t.mailbox)
+    OR EXISTS (SELECT 1 FROM doomed_mailbox d WHERE d.account = t.${of} AND d.mailbox = t.mailbox))`;
+}
 
 async function* checkRefCounts(options: StoreCheckOptions): AsyncGenerator<StoreProblem> {
   const { reader } = options;

@@ -52,6 +52,21 @@ test('who has deleted them does not get them again, in any thread', async (conte
   assert.equal(written(), 1);
 });
 
+test('of an account that a thread knows, a later login looks at no row', async (context) => {
+  const { account, reader, writer } = await open(context);
+  let looks = 0;
+  const counting: Pick<typeof reader, 'get'> = {
+    get(...query) {
+      looks++;
+      return reader.get(...query);
+    },
+  };
+  const thread = new FirstFolders(NAMES, { reader: counting, writer });
+  await thread.make(account);
+  for (let i = 0; i < 3; i++) assert.equal(thread.make(account), undefined);
+  assert.equal(looks, 1);
+});
+
 test('two logins at once give them once', async (context) => {
   const { account, names, thread } = await open(context);
   await Promise.all([thread().make(account), thread().make(account)]);

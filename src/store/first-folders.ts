@@ -36,11 +36,11 @@ export const makeFirstFolders = operation(
 
 export class FirstFolders {
   readonly #names: readonly string[];
-  readonly #reader: Reader;
+  readonly #reader: Pick<Reader, 'get'>;
   readonly #writer: Writer;
   readonly #known = new Set<AccountId>();
 
-  constructor(names: readonly string[], parts: { readonly reader: Reader; readonly writer: Writer }) {
+  constructor(names: readonly string[], parts: { readonly reader: Pick<Reader, 'get'>; readonly writer: Writer }) {
     this.#names = names;
     this.#reader = parts.reader;
     this.#writer = parts.writer;

@@ -88,7 +88,7 @@ const BREAKS: readonly (readonly [problem: string, statement: string])[] = [
   ['refs differ', 'DELETE FROM queue'],
   ['refs differ', 'DELETE FROM mailbox_message WHERE message = (SELECT min(id) FROM message)'],
   ['size differs', 'UPDATE mailbox_message SET size = size + 1'],
-  ['reference to no mailbox', 'UPDATE mailbox_message SET mailbox = 77 WHERE uid > 1'],
+  ['reference to no mailbox', 'UPDATE OR IGNORE mailbox_message SET mailbox = 77 WHERE uid > 1'],
   ['no INBOX', "DELETE FROM mailbox WHERE name = 'INBOX'"],
   ['counters differ', 'UPDATE mailbox SET messages = messages + 1'],
   ['counters differ', 'UPDATE mailbox SET unseen = 0'],
@@ -106,10 +106,12 @@ const BREAKS: readonly (readonly [problem: string, statement: string])[] = [
   ['counter behind', "UPDATE counter SET value = 0 WHERE name = 'modseq'"],
   ['counter behind', "UPDATE counter SET value = 0 WHERE name = 'uidvalidity'"],
   ['no segment row', 'DELETE FROM segment'],
-  ['row of nothing', "INSERT INTO subscription VALUES (99, 'Lost')"],
-  ['row of nothing', 'INSERT INTO quota_warned VALUES (99, 1)'],
-  ['row of nothing', "INSERT INTO keyword SELECT id, 88, '$Lost' FROM account"],
-  ['row of nothing', 'INSERT INTO vanished SELECT id, 88, 1, 1 FROM account'],
+  ['row of nothing', 'INSERT OR IGNORE INTO reader_mailbox SELECT id, 88, id, 0, 1 FROM account'],
+  ['row of nothing', 'INSERT OR IGNORE INTO reader_status SELECT id, 88, id, 1, 1, NULL, 1 FROM account'],
+  ['row of nothing', "INSERT OR IGNORE INTO subscription VALUES (99, 'Lost')"],
+  ['row of nothing', 'INSERT OR IGNORE INTO quota_warned VALUES (99, 1)'],
+  ['row of nothing', "INSERT OR IGNORE INTO keyword SELECT id, 88, '$Lost' FROM account"],
+  ['row of nothing', 'INSERT OR IGNORE INTO vanished SELECT id, 88, 1, 1 FROM account'],
 ];
 
 for (const [problem, statement] of BREAKS)

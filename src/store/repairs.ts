@@ -12,7 +12,7 @@ import { type AccountId, idOf, type MailboxId, type MessageId, type Uid } from '
 import { TENANT } from '../base/tenant.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { INBOX, insertMailbox, nextModseq } from './accounts.ts';
-import { HAS_ACCOUNT, HAS_MAILBOX } from './check.ts';
+import { HAS_ACCOUNT, hasMailbox } from './check.ts';
 import { addReferences, deliverToMailboxes } from './deliver.ts';
 import { removeMessages } from './expunge.ts';
 import { makeMailbox } from './mailboxes.ts';
@@ -167,7 +167,7 @@ const FIXES: { readonly [K in Kind]: (tx: Transaction, fix: Of<K>) => Promise<bo
   },
   async 'no-mailbox'(tx, { account, mailbox }) {
     const [row] = await tx.arrays(
-      `SELECT ${HAS_MAILBOX}, ${HAS_ACCOUNT} FROM mailbox_message t WHERE account = ? AND mailbox = ? LIMIT 1`,
+      `SELECT ${hasMailbox()}, ${HAS_ACCOUNT} FROM mailbox_message t WHERE account = ? AND mailbox = ? LIMIT 1`,
       ...[account, mailbox],
     );
     if (row === undefined || row[0] === 1 || row[1] !== 1) return false;
@@ -200,10 +200,11 @@ const FIXES: { readonly [K in Kind]: (tx: Transaction, fix: Of<K>) => Promise<bo
   async orphans(tx, { table, account, mailbox }) {
     const key = KEYS[table];
     if (key === undefined) return false;
+    const owner = key.startsWith('owner') ? 'owner' : 'account';
     const condition =
       mailbox === undefined
         ? `account = ? AND NOT ${HAS_ACCOUNT}`
-        : `account = ? AND mailbox = ? AND NOT ${HAS_MAILBOX}`;
+        : `${owner} = ? AND mailbox = ? AND NOT ${hasMailbox(owner)}`;
     const of = mailbox === undefined ? [account] : [account, mailbox];
     const some = `SELECT ${key} FROM ${table} AS t WHERE ${condition} LIMIT +?`;
     return (await tx.run(`DELETE FROM ${table} WHERE (${key}) IN (${some})`, ...of, ORPHANS)) > 0;
@@ -219,6 +220,8 @@ const KEYS: Readonly<Record<string, string>> = {
   quota_warned: 'account',
   keyword: 'account, mailbox, name',
   vanished: 'account, mailbox, modseq, uid',
+  reader_mailbox: 'owner, mailbox, reader',
+  reader_status: 'owner, mailbox, reader, uid',
 };
 
 /** Rows an operation. */
