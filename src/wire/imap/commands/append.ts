@@ -64,11 +64,11 @@ export class MessageReader {
         this.#state = 'next';
         return { kind: 'end' };
       case 'next':
-        if (!this.#mayBeSeveral || !this.#hasMore()) {
+        if (!this.#hasMore()) {
           cursor.end();
           return undefined;
         }
-        return this.#begin();
+        return this.#mayBeSeveral ? this.#begin() : cursor.fail('the end of the command');
       default:
         return this.#state satisfies never;
     }
