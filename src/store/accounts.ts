@@ -87,6 +87,7 @@ export async function insertMailbox(
 
 /** One step for all that an operation changes. */
 export async function nextModseq(tx: Transaction): Promise<Modseq> {
-  const row = await tx.get("UPDATE counter SET value = value + 1 WHERE name = 'modseq' RETURNING value");
-  return idOf(row?.['value']);
+  await tx.run("UPDATE counter SET value = value + 1 WHERE name = 'modseq'");
+  const [row] = await tx.arrays("SELECT value FROM counter WHERE name = 'modseq'");
+  return idOf(row?.[0]);
 }

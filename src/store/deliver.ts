@@ -130,21 +130,20 @@ interface NewReference extends MailboxKey {
   readonly modseq: Modseq;
 }
 
+// No RETURNING, and OR FAIL, because the row has a trigger: SQLite keeps no journal of the statement (accounts.ts), whose end walks
+// through all that the operation has changed.
+const COUNT_MESSAGE = `UPDATE OR FAIL mailbox
+   SET uidnext = uidnext + 1, messages = messages + 1, unseen = unseen + ?, bytes = bytes + ?, modseq = ?
+   WHERE account = ? AND id = ?`;
+
 /** Gives the UID, undefined when there is no such mailbox. */
 async function addToMailbox(tx: Transaction, reference: NewReference): Promise<Uid | undefined> {
   const { owner, mailbox, message, internalDate, modseq } = reference;
   const { flags, keywords } = reference.flags;
-  const row = await tx.get(
-    `UPDATE mailbox SET uidnext = uidnext + 1, messages = messages + 1, unseen = unseen + ?, bytes = bytes + ?, modseq = ?
-     WHERE account = ? AND id = ? RETURNING uidnext - 1 AS uid`,
-    flags & SEEN ? 0 : 1,
-    message.size,
-    modseq,
-    owner,
-    mailbox,
-  );
+  const [row] = await tx.arrays('SELECT uidnext FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
   if (row === undefined) return undefined;
-  const uid = idOf<Uid>(row['uid']);
+  const uid = idOf<Uid>(row[0]);
+  await tx.run(COUNT_MESSAGE, flags & SEEN ? 0 : 1, message.size, modseq, owner, mailbox);
   await tx.run(
     `INSERT INTO mailbox_message (account, mailbox, uid, message, flags, keywords, modseq, touched, internal_date, saved, size)
      VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?)`,
