@@ -14,8 +14,10 @@ export const replace: CommandDefinition<ReplaceCommand> = {
   states: SELECTED,
   parse: parseReplace,
   async run({ replaced, mailbox, messages: reader }, session) {
-    const { access, view } = session.writableMailbox;
-    const [position] = view.positions(replaced);
+    const selected = session.writableMailbox;
+    await selected.load(replaced);
+    const { access, view } = selected;
+    const [position] = selected.positions(replaced);
     if (position === undefined) throw new Failure('not-found', 'No such message');
     const uid = view.uidAt(position.from);
     const { owner, name } = namedPlace(session, mailbox);
