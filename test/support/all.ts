@@ -44,6 +44,8 @@ const LONGEST = [
   'test/hostile/fuzz.test.ts',
   'test/hostile/resources.test.ts',
   'test/outgoing-tls.test.ts',
+  'test/faults/rewrite-full.test.ts',
+  'test/space.test.ts',
   'test/secrets.test.ts',
 ];
 

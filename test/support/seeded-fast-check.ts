@@ -15,6 +15,7 @@ const LONG = [
   'MODEL_RUNS',
   'PLAN_RUNS',
   'RULES_RUNS',
+  'SPACE_RUNS',
   'WAYPOST_FUZZ_RUNS',
   'ZONE_RUNS',
 ];
