@@ -4,8 +4,12 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { silentLog } from '../base/log.ts';
 import { operation } from '../database/operation.ts';
+import { mailViewText } from '../directory/mail-view.ts';
+import type { MirroredChange } from '../directory/mirrored-change.ts';
+import { readProblems } from '../routing/table-contents.ts';
 import { expireAll, expireOne } from './expiry.ts';
-import { addDomain, addUser, domainDn, openTestDirectory, replace, userDn } from './testing.ts';
+import { takeMirrorPage } from './mirrored.ts';
+import { addDomain, addGroup, addUser, domainDn, openTestDirectory, replace, userDn } from './testing.ts';
 
 const NOW = 1_000_000_000;
 const DAY = 86_400_000;
@@ -36,6 +40,9 @@ async function open(context: TestContext) {
   const parts = { reader, writer, log: silentLog, now: NOW };
   return {
     apply,
+    take: (...changes: readonly MirroredChange[]) =>
+      writer.execute(takeMirrorPage, { source: 'corp', author: 'cn=corp', now: 1, changes }),
+    problems: () => readProblems(reader),
     fill: (...days: readonly number[]) => writer.execute(fill, days),
     expire: (isDryRun = false) => collect(expireAll(isDryRun ? { ...parts, writer: undefined } : parts)),
     expireOne: (address: string) => collect(expireOne(parts, cache.recipient(address)!)),
@@ -89,6 +96,38 @@ test('many accounts of a domain are walked in pages', async (context) => {
   for (let at = 0; at < names.length; at += 200) await apply(...names.slice(at, at + 200).map((name) => addUser(name)));
   await fill(2, 1);
   assert.deepEqual(await expire(), names.map((name) => `${name} INBOX 1`).sort());
+});
+
+test("a list's mailbox has the rules of its domain", async (context) => {
+  const { apply, fill, expire, expireOne } = await open(context);
+  await apply(
+    addDomain('acme.example', { waypostExpire: 'INBOX 30d' }),
+    addUser('ann@acme.example', { waypostExpire: 'INBOX never' }),
+    addGroup('team@acme.example', [userDn('ann@acme.example')], { mailDeliveryOption: 'shared' }),
+  );
+  await fill(40, 20);
+  assert.deepEqual(await expire(true), ['team@acme.example INBOX 1']);
+  assert.deepEqual(await expireOne('team@acme.example'), ['team@acme.example INBOX 1']);
+});
+
+test('of an entry that another directory has, what parses acts, and what does not is named', async (context) => {
+  const { apply, fill, expire, take, problems } = await open(context);
+  await apply(addDomain('src.example'));
+  const dn = `uid=fay,${domainDn('src.example')}`;
+  const values = { objectClass: ['inetOrgPerson'], uid: ['fay'], cn: ['fay'], sn: ['fay'], mail: ['fay@src.example'] };
+  const attributes = Object.entries({ ...values, waypostExpire: ['INBOX 30d', 'INBOX soon'] });
+  await take({
+    kind: 'put',
+    entry: {
+      ...{ dn, uuid: '00000000-0000-4000-8000-000000000001', createdAt: 1, modifiedAt: 1 },
+      mailAs: mailViewText({ kind: 'user', attributes: [] }),
+      attributes: attributes.map(([name, each]) => ({ name, values: each })),
+    },
+  });
+  const reason = 'says nothing that can be done';
+  assert.deepEqual(problems(), [{ dn, problems: [{ attribute: 'waypostExpire', value: 'INBOX soon', reason }] }]);
+  await fill(40, 20);
+  assert.deepEqual(await expire(), ['fay@src.example INBOX 1']);
 });
 
 test('a value that does not parse is refused with what is right, for users and domains', async (context) => {
