@@ -470,12 +470,14 @@ test('a row that has another place by then stays where it is, and counts nothing
   await world.end();
   const blob = world.blobOf(world.messages[0]!);
   const { message, segment, offset, length } = blob;
-  const stale = { message, from: { offset: offset + 1, stored: length } };
-  const to = { segment: idOf<SegmentId>(7), offset: 32, stored: null };
+  const there = { offset, stored: length };
+  const to = { segment, offset: offset + 7, stored: null };
   const deadOf = (): unknown => world.reader.get('SELECT dead FROM segment WHERE id = ?', segment)?.['dead'];
   for (const args of [
-    { from: segment, moved: [{ ...stale, to, codec: 0 }] },
-    { from: idOf<SegmentId>(5), moved: [{ ...stale, from: { offset, stored: length }, to, codec: 0 }] },
+    { from: segment, moved: [{ message, from: { ...there, offset: offset + 1 }, to, codec: 0 }] },
+    { from: idOf<SegmentId>(5), moved: [{ message, from: there, to, codec: 0 }] },
+    // Where it would go there is nothing any more.
+    { from: segment, moved: [{ message, from: there, to: { ...to, segment: idOf<SegmentId>(7) }, codec: 0 }] },
   ])
     assert.equal(await world.writer.execute(moveMessages, args), 0);
   assert.equal(deadOf(), 0);

@@ -70,13 +70,18 @@ export interface MovedBytes {
   readonly codec: number;
 }
 
-/** Gives how many rows were still where they were said to be. */
+/** Gives how many rows were still where they were said to be, and are now where the bytes are. */
 export const moveMessages = operation(
   'store.moveMessages',
   async (tx, args: { readonly from: SegmentId; readonly moved: readonly MovedBytes[] }) => {
     let messages = 0;
     let dead = 0;
+    // One that was closed behind a thread that died may be gone, if this comes late.
+    const known = new Set<SegmentId>();
+    for (const segment of new Set(args.moved.map(({ to }) => to.segment)))
+      if ((await tx.get('SELECT 1 FROM segment WHERE id = ?', segment)) !== undefined) known.add(segment);
     for (const { message, from, to, codec } of args.moved) {
+      if (!known.has(to.segment)) continue;
       const changed = await tx.run(
         `UPDATE message SET segment = ?, offset = ?, stored = ?, codec = ? WHERE id = ? AND segment = ? AND offset = ?`,
         to.segment,
