@@ -99,6 +99,7 @@ export class IndexUpkeep implements UpkeepTask {
   readonly #known = new Map<AccountId, Known>();
   /** Accounts that have something to be done, in the order in which they were found. */
   readonly #waiting = new Set<AccountId>();
+  readonly #rebuiltAt = new Map<AccountId, number>();
   #work: Work | undefined;
   #lookedAt: Modseq | undefined;
   #searched: readonly SearchedAccount[] = [];
@@ -134,14 +135,15 @@ export class IndexUpkeep implements UpkeepTask {
     return true;
   }
 
-  /** A file that is damaged is made anew. */
+  /** A file that is damaged is made anew; one that is so again within the hour rests for a while. */
   async #guarded(account: AccountId, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
       this.#leave();
       this.#known.delete(account);
-      if (asFailure(error).kind !== 'conflict') {
+      const isWorn = this.#parts.clock.now() - (this.#rebuiltAt.get(account) ?? 0) < HOUR_MS;
+      if (asFailure(error).kind !== 'conflict' || isWorn) {
         this.#waiting.delete(account);
         // At the next look it is found again.
         this.#lookedAt = undefined;
@@ -154,6 +156,7 @@ export class IndexUpkeep implements UpkeepTask {
   #rebuild(account: AccountId): void {
     this.#parts.log.warn('index.rebuild', { account });
     this.#parts.count('rebuilt', 1);
+    this.#rebuiltAt.set(account, this.#parts.clock.now());
     removeSideFile(indexPath(this.#parts.directory, account));
     this.#known.delete(account);
     this.#waiting.add(account);
@@ -188,6 +191,7 @@ export class IndexUpkeep implements UpkeepTask {
     const now = clock.now();
     if (now - this.#cleanedAt < CLEAN_MS) return;
     this.#cleanedAt = now;
+    this.#rebuiltAt.clear();
     const accounts = allSearched(reader).map(({ account }) => account);
     await writer.execute(forgetSearched, { now, accounts: accounts.filter((account) => !isOwned(account)) });
     const searched = new Set(allSearched(reader).map(({ account }) => account));
