@@ -7,11 +7,14 @@ import { idOf, type MessageId, type Uid } from '../base/ids.ts';
 import { STORE_SLICE_MESSAGES } from '../base/limits.ts';
 import { operation, type Transaction } from '../database/operation.ts';
 import { nextModseq } from './accounts.ts';
+import { checkRightsRevision } from './acl.ts';
 import { dropReferences } from './deliver.ts';
 import { DELETED, SEEN } from './flags.ts';
 import type { MailboxKey, UidRange } from './mailbox-key.ts';
 
 export interface ExpungeArguments extends MailboxKey {
+  /** At which revision whoever is not the owner had the right to. */
+  readonly rightsAt?: number;
   /** Only these UIDs; undefined for all. */
   readonly ranges: readonly UidRange[] | undefined;
   /** False: also what has no \Deleted, for POP3's QUIT. \Deleted is the mailbox's: which session has set it does not matter. */
@@ -28,6 +31,7 @@ export interface Victim {
 
 /** Removes at most STORE_SLICE_MESSAGES; call again while `more`. */
 export const expunge = operation('store.expunge', async (tx, args: ExpungeArguments) => {
+  await checkRightsRevision(tx, args.rightsAt);
   const { owner, mailbox } = args;
   const found = await tx.get('SELECT 1 AS found FROM mailbox WHERE account = ? AND id = ?', owner, mailbox);
   if (found === undefined) throw new Failure('not-found', 'The mailbox is gone');

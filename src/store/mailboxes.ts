@@ -8,7 +8,7 @@ import { type AccountId, idOf, type MailboxId, type Modseq, type Uid } from '../
 import { COPY_MESSAGES_MAX } from '../base/limits.ts';
 import { operation, type Reader, type Row, type Transaction } from '../database/operation.ts';
 import { createMailboxRow, INBOX, nextModseq } from './accounts.ts';
-import { dropAcl, inheritAcl } from './acl.ts';
+import { checkRightsRevision, dropAcl, inheritAcl } from './acl.ts';
 import type { MailboxKey } from './mailbox-key.ts';
 
 export interface Mailbox {
@@ -161,6 +161,11 @@ export interface MailboxName {
   readonly name: string;
 }
 
+/** Where it is not the owner who asks: at which revision that one had the right to (acl.ts). */
+interface ByRight {
+  readonly rightsAt?: number;
+}
+
 async function ensureParents(tx: Transaction, owner: AccountId, name: string): Promise<void> {
   const parts = name.split(SEPARATOR);
   for (let level = 1; level < parts.length; level++) {
@@ -212,7 +217,7 @@ function createOptions(name: string): { selectable: true; specialUse?: string } 
   return specialUse === undefined ? { selectable: true } : { selectable: true, specialUse };
 }
 
-export interface CreateArguments extends MailboxName {
+export interface CreateArguments extends MailboxName, ByRight {
   /** Of `specialUses`; where nothing is said, the name may say it. */
   readonly uses?: readonly string[];
 }
@@ -222,7 +227,9 @@ function usedFor(uses: readonly string[]): { selectable: true; specialUse: strin
 }
 
 /** Makes the levels above too. A name without a mailbox behind it comes to life again. */
-export const createMailbox = operation('store.createMailbox', async (tx, { owner, name, uses }: CreateArguments) => {
+export const createMailbox = operation('store.createMailbox', async (tx, args: CreateArguments) => {
+  await checkRightsRevision(tx, args.rightsAt);
+  const { owner, name, uses } = args;
   const existing = await tx.get(BY_NAME, owner, name);
   if (existing !== undefined) {
     if (existing['selectable'] === 1) throw new Failure('exists', 'The mailbox exists already');
@@ -231,12 +238,17 @@ export const createMailbox = operation('store.createMailbox', async (tx, { owner
   await ensureParents(tx, owner, name);
   const options = uses === undefined || uses.length === 0 ? createOptions(name) : usedFor(uses);
   const made = await addMailbox(tx, owner, name, options);
+  // For who names it `Other Users/ADDRESS/NAME`, INBOX stands above it.
+  const isTopmost = args.rightsAt !== undefined && !name.includes(SEPARATOR);
+  if (isTopmost) await inheritAcl(tx, { owner, mailbox: made.mailbox }, 'INBOX');
   await checkCount(tx, owner);
   tx.afterCommit({ kind: 'mailboxes', account: owner });
   return made;
 });
 
-export const deleteMailbox = operation('store.deleteMailbox', async (tx, { owner, name }: MailboxName) => {
+export const deleteMailbox = operation('store.deleteMailbox', async (tx, args: MailboxName & ByRight) => {
+  await checkRightsRevision(tx, args.rightsAt);
+  const { owner, name } = args;
   const row = await tx.get(BY_NAME, owner, name);
   if (row === undefined) throw new Failure('not-found', 'No such mailbox');
   const mailbox = toMailbox(row);
@@ -258,14 +270,16 @@ export const deleteMailbox = operation('store.deleteMailbox', async (tx, { owner
   tx.afterCommit({ kind: 'mailboxes', account: owner });
 });
 
-export interface RenameArguments {
+export interface RenameArguments extends ByRight {
   readonly owner: AccountId;
   readonly from: string;
   readonly to: string;
 }
 
 /** Renames the mailbox and all below it. INBOX stays, and what is in it moves to the new name. RFC 3501 §6.3.5 */
-export const renameMailbox = operation('store.renameMailbox', async (tx, { owner, from, to }: RenameArguments) => {
+export const renameMailbox = operation('store.renameMailbox', async (tx, args: RenameArguments) => {
+  await checkRightsRevision(tx, args.rightsAt);
+  const { owner, from, to } = args;
   const row = await tx.get(BY_NAME, owner, from);
   if (row === undefined) throw new Failure('not-found', 'No such mailbox');
   if ((await tx.get(BY_NAME, owner, to)) !== undefined) throw new Failure('exists', 'The mailbox exists already');

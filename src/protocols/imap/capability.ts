@@ -44,6 +44,8 @@ const behindLogin: readonly (string | Offer)[] = [
   'BINARY',
   'UNSELECT',
   'UIDPLUS',
+  'ACL',
+  'RIGHTS=kxte',
   'ESEARCH',
   'SEARCHRES',
   'WITHIN',

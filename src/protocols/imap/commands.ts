@@ -14,6 +14,7 @@ import { enable } from './commands/enable.ts';
 import { esearch } from './commands/esearch.ts';
 import { expunge } from './commands/expunge.ts';
 import { fetch } from './commands/fetch.ts';
+import { getacl, listrights, myrights } from './commands/getacl.ts';
 import { getquota } from './commands/getquota.ts';
 import { getquotaroot } from './commands/getquotaroot.ts';
 import { id } from './commands/id.ts';
@@ -30,6 +31,7 @@ import { rename } from './commands/rename.ts';
 import { replace } from './commands/replace.ts';
 import { search } from './commands/search.ts';
 import { examine, select } from './commands/select.ts';
+import { deleteacl, setacl } from './commands/setacl.ts';
 import { setquota } from './commands/setquota.ts';
 import { sort } from './commands/sort.ts';
 import { starttls } from './commands/starttls.ts';
@@ -63,6 +65,11 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['NAMESPACE', entry(namespace)],
   ['LIST', entry(list)],
   ['LSUB', entry(lsub)],
+  ['SETACL', entry(setacl)],
+  ['DELETEACL', entry(deleteacl)],
+  ['GETACL', entry(getacl)],
+  ['LISTRIGHTS', entry(listrights)],
+  ['MYRIGHTS', entry(myrights)],
   ['STATUS', entry(status)],
   ['GETQUOTA', entry(getquota)],
   ['GETQUOTAROOT', entry(getquotaroot)],

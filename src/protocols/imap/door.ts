@@ -8,6 +8,7 @@ import type { Log } from '../../base/log.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { TlsServer } from '../../net/tls.ts';
+import type { MailboxRights } from '../../routing/mailbox-rights.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import type { Intakes } from '../../store/intake.ts';
 import type { SearchIndex } from '../../store/search-index/search-index.ts';
@@ -26,6 +27,8 @@ export interface ImapDoor {
   readonly reader: Reader;
   readonly writer: Writer;
   readonly views: Views;
+  /** What whoever has logged in may do in mailboxes of others. */
+  readonly rights: MailboxRights;
   readonly blobs: Blobs;
   readonly searchIndex: SearchIndex;
   readonly intakes: Intakes;

@@ -7,7 +7,7 @@ import { INBOX } from '../../store/accounts.ts';
 import { listMailboxes, listSubscriptions, type Mailbox, SEPARATOR } from '../../store/mailboxes.ts';
 import type { MailboxFilter } from '../../wire/imap/mailbox-filter.ts';
 import type { ImapConversation } from './conversation.ts';
-import { findNamed, namedPlace } from './named-mailbox.ts';
+import { findNamed, isOwnName, namedPlace } from './named-mailbox.ts';
 
 export function filteredMailboxes(session: ImapConversation, filters: readonly MailboxFilter[]): Mailbox[] {
   const found = new Map<string, Mailbox>();
@@ -35,11 +35,11 @@ export function filteredMailboxes(session: ImapConversation, filters: readonly M
         break;
       }
       case 'MAILBOXES':
-        add(filter.names.map((name) => findNamed(session, name)));
+        add(filter.names.filter(isOwnName).map((name) => findNamed(session, name)));
         break;
       case 'SUBTREE':
       case 'SUBTREE-ONE':
-        for (const name of filter.names)
+        for (const name of filter.names.filter(isOwnName))
           add(below(own(), namedPlace(session, name).name, filter.kind === 'SUBTREE-ONE' ? 1 : undefined));
         break;
       default:

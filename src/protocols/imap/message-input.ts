@@ -12,7 +12,7 @@ import type { AccountId } from '../../base/ids.ts';
 import type { NewMessage } from '../../store/deliver.ts';
 import { checkKeywords, type FlagSet } from '../../store/flags.ts';
 import { Intake } from '../../store/intake.ts';
-import { hasRoom } from '../../store/quota.ts';
+import { hasRoom, type Quota } from '../../store/quota.ts';
 import type { PendingBlob } from '../../store/segment.ts';
 import type { MessageReader } from '../../wire/imap/commands/append.ts';
 import type { ImapConversation } from './conversation.ts';
@@ -49,11 +49,17 @@ interface Begun {
   readonly internalDate: number | undefined;
 }
 
+/** Whose mailbox they are for, and what that account may hold. */
+interface RoomThere {
+  readonly owner: AccountId;
+  readonly quota?: Quota;
+}
+
 /** Undefined: the client has left before the command's end. */
 export async function takeMessages(
   session: ImapConversation,
   reader: MessageReader,
-  owner: AccountId,
+  room: RoomThere,
 ): Promise<TakenMessages | undefined> {
   const taken = new TakenMessages();
   let begun: Begun | undefined;
@@ -70,7 +76,7 @@ export async function takeMessages(
         const intake = new Intake(intakes, nextId(), () => ({ returnPath: '', fields: '' }));
         begun = { intake, flags: flagSet(step.flags), internalDate: step.internalDate };
       } else if (step.kind === 'bytes') {
-        await takeBytes(session, begun!.intake, taken, owner);
+        await takeBytes(session, begun!.intake, taken, room);
         if (!(await goOn(session, reader))) return undefined;
       } else {
         const { intake, flags, internalDate } = begun!;
@@ -88,8 +94,13 @@ export async function takeMessages(
 }
 
 /** Refuses what cannot be kept before the client has sent it all in vain. */
-function checkAnnounced(session: ImapConversation, intake: Intake, taken: TakenMessages, owner: AccountId): void {
-  const { announced, door, quota } = session;
+function checkAnnounced(
+  session: ImapConversation,
+  intake: Intake,
+  taken: TakenMessages,
+  { owner, quota }: RoomThere,
+): void {
+  const { announced, door } = session;
   if (announced === undefined) throw new Failure('syntax', 'The message must be a literal');
   let octets = intake.length + announced.sizeBytes;
   const isTooLarge = octets > door.limits.messageSizeBytes;
@@ -106,9 +117,9 @@ async function takeBytes(
   session: ImapConversation,
   intake: Intake,
   taken: TakenMessages,
-  owner: AccountId,
+  room: RoomThere,
 ): Promise<void> {
-  checkAnnounced(session, intake, taken, owner);
+  checkAnnounced(session, intake, taken, room);
   const { synchronizing, isBinary } = session.announced!;
   session.announced = undefined;
   if (synchronizing) session.continuation('Ready for the message');

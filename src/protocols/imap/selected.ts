@@ -10,7 +10,7 @@ import type { Clock } from '../../base/clock.ts';
 import { type AccountId, idOf, type MailboxId, type Modseq, type Uid } from '../../base/ids.ts';
 import type { Reader, Writer } from '../../database/operation.ts';
 import { openedState } from '../../store/changes.ts';
-import { SEEN, systemFlagBits } from '../../store/flags.ts';
+import { ALL_FLAGS, type FlagMask, SEEN, systemFlagBits } from '../../store/flags.ts';
 import type { MailboxAccess, MailboxKey } from '../../store/mailbox-key.ts';
 import { claimRecent, findMailboxById, type Mailbox } from '../../store/mailboxes.ts';
 import type { MessageFlags } from '../../store/messages.ts';
@@ -38,6 +38,9 @@ export interface OpenedAs {
   readonly readOnly: boolean;
   /** How many messages at the end are read at once; NEWEST_MESSAGES where nothing is said. */
   readonly newest?: number;
+  /** As in MailboxAccess, of a mailbox of another's; and the flags that may be changed there. */
+  readonly status?: MailboxAccess['status'];
+  readonly may?: FlagMask;
 }
 
 /** Messages at the end that are read at the opening: who opens a mailbox asks for them next, and UNSEEN is found among them. */
@@ -66,6 +69,7 @@ export class SelectedMailbox {
   /** Set: the messages that have come or changed, reported or not, are put into it. */
   touched: Set<Uid> | undefined;
   readonly #opener: OpenedBy;
+  readonly #may: FlagMask;
   /** What the client knows leads up to this modseq and this UID; it counts so many messages. */
   #modseq: Modseq;
   #lastUid: Uid;
@@ -93,11 +97,12 @@ export class SelectedMailbox {
   private constructor(
     opener: OpenedBy,
     mailbox: Mailbox,
-    { reader, readOnly }: OpenedAs,
+    { reader, readOnly, status, may = ALL_FLAGS }: OpenedAs,
     newest: readonly MessageFlags[],
   ) {
     this.#opener = opener;
-    this.access = { owner: mailbox.owner, mailbox: mailbox.id, reader };
+    this.access = { owner: mailbox.owner, mailbox: mailbox.id, reader, status };
+    this.#may = may;
     this.uidValidity = mailbox.uidValidity;
     this.readOnly = readOnly;
     this.#modseq = mailbox.modseq;
@@ -114,7 +119,7 @@ export class SelectedMailbox {
   /** Reads the mailbox's row, and of its messages the last. Undefined when it is gone. */
   static async open(opener: OpenedBy, key: MailboxKey, as: OpenedAs): Promise<SelectedMailbox | undefined> {
     const { reader } = opener;
-    const access = { owner: key.owner, mailbox: key.mailbox, reader: as.reader };
+    const access = { owner: key.owner, mailbox: key.mailbox, reader: as.reader, status: as.status };
     const opened = openedState(reader, access, as.newest ?? NEWEST_MESSAGES);
     if (opened === undefined) return undefined;
     const { mailbox, newest, keywords } = opened;
@@ -275,8 +280,15 @@ export class SelectedMailbox {
   /** The untagged FLAGS and PERMANENTFLAGS responses. RFC 3501 §7.1, §7.2.6 */
   flagsResponses(): string {
     const names = [...systemFlagBits.map(([, name]) => name), ...this.#keywords.values()].join(' ');
-    const permanent = this.readOnly ? '' : `${names} \\*`;
+    const permanent = this.readOnly ? '' : this.#permanentNames(names);
     return `* FLAGS (${names})\r\n* OK [PERMANENTFLAGS (${permanent})] ${this.readOnly ? 'No flags can be changed' : 'Flags that are kept'}\r\n`;
+  }
+
+  #permanentNames(all: string): string {
+    if (this.#may === ALL_FLAGS) return `${all} \\*`;
+    const { flags, keywords } = this.#may;
+    const names = systemFlagBits.flatMap(([bit, name]) => ((flags & bit) === 0 ? [] : [name]));
+    return [...names, ...(keywords ? [...this.#keywords.values(), '\\*'] : [])].join(' ');
   }
 
   /** The FLAGS response that must precede these keywords in a FETCH response; '' when they are known. */
@@ -449,7 +461,9 @@ export class SelectedMailbox {
   /** A message is recent in one read-write session; read-only ones see it so until then. RFC 3501 §2.3.2 */
   async #claim(recentFrom: Uid): Promise<void> {
     if (recentFrom > this.#lastUid || !this.#hasRecent) return;
-    if (this.readOnly) return this.#addRecent(recentFrom, this.#lastUid + 1);
+    // For who is not the owner they stay the owner's.
+    if (this.readOnly || this.access.owner !== this.access.reader)
+      return this.#addRecent(recentFrom, this.#lastUid + 1);
     let claimed: { readonly from: Uid; readonly to: Uid };
     try {
       claimed = await this.#opener.writer.execute(claimRecent, this.access);

@@ -37,6 +37,7 @@ import { badFrame, ImapFailure, replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
 import { ViewLost } from './mailbox-view.ts';
 import { namesAreUtf8 } from './named-mailbox.ts';
+import { rightsIn } from './permitted.ts';
 import type { TaggedResponse } from './reply.ts';
 import type { Allowed, SelectedMailbox } from './selected.ts';
 
@@ -59,6 +60,8 @@ export class ImapSession implements ImapConversation {
   #account: AccountId | undefined;
   #unwatch: (() => void) | undefined;
   #unwatchLogin: (() => void) | undefined;
+  /** Of a selected mailbox of another's: its changes, and the rights in it. */
+  #unwatchOther: (() => void) | undefined;
   #hasChanged = false;
   /** A command runs; with #isWaiting it waits for the client: in IDLE, or for the rest of a message. */
   #isRunning = false;
@@ -101,6 +104,7 @@ export class ImapSession implements ImapConversation {
     this.connection.end(END_MS);
     this.#unwatch?.();
     this.#unwatchLogin?.();
+    this.#unwatchOther?.();
   }
 
   /** Ends the session from outside, the server stops: what is under way is answered first. */
@@ -239,17 +243,47 @@ export class ImapSession implements ImapConversation {
     this.#state = 'authenticated';
     this.connection.framer.limits = sessionFramerLimits(this.door.limits.messageSizeBytes);
     this.#touch();
-    this.#unwatch = this.door.watch(account, (change) => {
-      const { selected } = this;
-      if (selected === undefined || (change !== undefined && !selected.isBehind(change.mailbox, change.modseq))) return;
-      this.#hasChanged = true;
-      this.connection.wake();
-    });
+    this.#unwatch = this.#watch(account);
     this.#unwatchLogin = login.watch(() => {
       this.#farewell ??= LOGIN_IS_OVER;
       this.connection.endWithin(LOGIN_END_MS);
     });
     this.door.log.info('imap.login', { account, peer: this.record.peerAddress });
+  }
+
+  #watch(account: AccountId): () => void {
+    return this.door.watch(account, (change) => {
+      const { selected } = this;
+      if (selected === undefined || selected.access.owner !== account) return;
+      if (change !== undefined && !selected.isBehind(change.mailbox, change.modseq)) return;
+      this.#hasChanged = true;
+      this.connection.wake();
+    });
+  }
+
+  /** A mailbox of another's may go without a change in it. */
+  #watchOther({ access }: SelectedMailbox): () => void {
+    const unwatch = this.#watch(access.owner);
+    const unwatchRights = this.door.rights.watch(() => {
+      if (this.#mayRead()) return;
+      this.#farewell ??= LOST_MAILBOX;
+      this.connection.endWithin(LOGIN_END_MS);
+    });
+    return () => {
+      unwatch();
+      unwatchRights();
+    };
+  }
+
+  /** The right to read the selected mailbox may end while it is open. */
+  #mayRead(): boolean {
+    return this.selected === undefined || rightsIn(this, this.selected.access).rights.includes('r');
+  }
+
+  #endsWithRights(): boolean {
+    if (this.#mayRead()) return false;
+    this.#bye(LOST_MAILBOX);
+    return true;
   }
 
   enable(name: EnableName): boolean {
@@ -282,6 +316,9 @@ export class ImapSession implements ImapConversation {
   }
 
   open(mailbox: SelectedMailbox | undefined): void {
+    this.#unwatchOther?.();
+    const isOther = mailbox !== undefined && mailbox.access.owner !== this.reader;
+    this.#unwatchOther = isOther ? this.#watchOther(mailbox) : undefined;
     this.selected = mailbox;
     this.updates = undefined;
     this.#state = mailbox === undefined ? 'authenticated' : 'selected';
@@ -308,7 +345,7 @@ export class ImapSession implements ImapConversation {
   }
 
   async pushChanges(): Promise<void> {
-    if (this.selected === undefined) return;
+    if (this.selected === undefined || this.#endsWithRights()) return;
     const text = await this.#catchUp(this.selected, { expunges: true });
     if (!this.#endsWithLogin()) this.#report(text);
   }
@@ -316,7 +353,7 @@ export class ImapSession implements ImapConversation {
   #report(text: string | undefined): void {
     if (text !== undefined) this.write(text);
     // RFC 2180 §3.3: the selected mailbox has been deleted.
-    else this.#bye('The selected mailbox was deleted, or must be opened again');
+    else this.#bye(LOST_MAILBOX);
   }
 
   breathe(): Promise<void> | undefined {
@@ -376,7 +413,7 @@ export class ImapSession implements ImapConversation {
       const command = commands.get(name);
       if (command === undefined) throw new Failure('syntax', `There is no command ${name}`);
       if (!command.states.includes(this.#state)) throw new Failure('syntax', WRONG_STATE[this.#state]);
-      if (this.#endsWithLogin()) return;
+      if (this.#endsWithLogin() || this.#endsWithRights()) return;
       const run = command.prepare(cursor, byUid);
       reply = await run(this);
       if (reply === undefined) return;
@@ -443,6 +480,9 @@ export class ImapSession implements ImapConversation {
     else this.#bye(this.#account === undefined ? 'Too slow to log in' : 'Idle for too long');
   };
 }
+
+/** Also where it cannot be read any more: nobody is told that it is still there. */
+const LOST_MAILBOX = 'The selected mailbox was deleted, or must be opened again';
 
 const WRONG_STATE = {
   'not-authenticated': 'Log in first',

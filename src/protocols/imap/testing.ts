@@ -12,6 +12,8 @@ import { operation, type Reader } from '../../database/operation.ts';
 import { openTestDatabase, type TestDatabase } from '../../database/testing.ts';
 import { describeConnection } from '../../net/connection.ts';
 import { maskConnection, masked, openTestTls } from '../../net/testing.ts';
+import type { Parties, Party } from '../../routing/identities.ts';
+import { MailboxRights } from '../../routing/mailbox-rights.ts';
 import { ensureAccount } from '../../store/accounts.ts';
 import { Blobs } from '../../store/blobs.ts';
 import { closeSegment, openSegment } from '../../store/collect.ts';
@@ -38,6 +40,21 @@ export interface TestImap {
   /** A new account behind this login; one with the same login is forgotten. */
   addAccount(login: string, password: string): Promise<AccountId>;
   close(): Promise<void>;
+}
+
+/** Users alone; a login is an address. */
+function tableParties(people: ReadonlyMap<string, Party>): Parties {
+  const find = (is: (party: Party) => boolean) => [...people.values()].find(is);
+  const byAccount = (account: AccountId) => find((party) => party.account === account);
+  return {
+    identities(account) {
+      const party = byAccount(account);
+      return party && { uuids: [party.uuid], domain: party.domain };
+    },
+    byAddress: (address) => people.get(address.toLowerCase()),
+    byAccount,
+    byUuid: (uuid) => find((party) => party.uuid === uuid),
+  };
 }
 
 const makeAccount = operation('test.account', (tx, args: { readonly uuid: string }) =>
@@ -74,6 +91,7 @@ export async function openTestImap(
   const segments = new SegmentWriter(host);
   const blobs = new Blobs(database.directory, database.reader);
   const accounts = new Map<string, TableAccount>();
+  const people = new Map<string, Party>();
   const door: ImapDoor = {
     hostname: () => 'mail.example',
     tls: tls.server,
@@ -84,6 +102,12 @@ export async function openTestImap(
     reader,
     writer,
     views: new Views(reader, systemClock),
+    rights: new MailboxRights({
+      reader,
+      parties: tableParties(people),
+      moves: () => database.shared.rightsMoves(),
+      onMoved: (moved) => void database.onNotification(({ kind }) => kind === 'rights' && moved()),
+    }),
     blobs,
     searchIndex: new SearchIndex({
       ...{ reader: database.reader, writer, clock: systemClock, log: options.log ?? silentLog },
@@ -123,7 +147,10 @@ export async function openTestImap(
       return { change: masked, fromOctet: await maskConnection(session.connection, socket, octets) };
     },
     async addAccount(login, password) {
-      const account = await writer.execute(makeAccount, { uuid: `test-${++made}` });
+      const uuid = `test-${++made}`;
+      const account = await writer.execute(makeAccount, { uuid });
+      const domain = login.split('@')[1];
+      people.set(login, { uuid, account, address: login, domain, isList: false, quota: undefined, owners: [] });
       accounts.set(login, { account, password });
       return account;
     },

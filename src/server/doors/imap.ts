@@ -5,6 +5,8 @@ import { systemClock } from '../../base/clock.ts';
 import type { TlsServer } from '../../net/tls.ts';
 import type { ImapDoor } from '../../protocols/imap/door.ts';
 import { Views } from '../../protocols/imap/views.ts';
+import { partiesOf } from '../../routing/identities.ts';
+import { MailboxRights } from '../../routing/mailbox-rights.ts';
 import type { Blobs } from '../../store/blobs.ts';
 import { FirstFolders } from '../../store/first-folders.ts';
 import type { Intakes } from '../../store/intake.ts';
@@ -35,6 +37,12 @@ export function imapDoor(parts: ImapDoorParts): ImapDoor {
     reader: parts.database.reader,
     writer: parts.writer,
     views: new Views(parts.database.reader, systemClock),
+    rights: new MailboxRights({
+      reader: parts.database.reader,
+      parties: partiesOf(parts.database.reader),
+      moves: () => parts.shared.rightsMoves(),
+      onMoved: (moved) => void parts.writer.onNotification(({ kind }) => kind === 'rights' && moved()),
+    }),
     blobs: parts.blobs,
     searchIndex: parts.searchIndex,
     intakes: parts.intakes,

@@ -1,5 +1,6 @@
 // Every IMAP command as one union; UID FETCH, UID STORE and so on carry UIDs in their set.
 
+import type { AclCommand } from './commands/acl.ts';
 import type { AppendCommand } from './commands/append.ts';
 import type { AuthenticateCommand } from './commands/authenticate.ts';
 import type { CancelUpdateCommand } from './commands/cancelupdate.ts';
@@ -29,6 +30,7 @@ import type { UidBatchesCommand } from './commands/uidbatches.ts';
 
 export type ImapCommand =
   | SimpleCommand
+  | AclCommand
   | IdCommand
   | EnableCommand
   | LoginCommand

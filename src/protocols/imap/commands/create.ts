@@ -6,6 +6,7 @@ import { mailboxObjectId } from '../../../wire/imap/object-id.ts';
 import { ImapFailure } from '../errors.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { newNamedPlace } from '../named-mailbox.ts';
+import { whileRightsMove } from '../permitted.ts';
 import { ok } from '../reply.ts';
 
 export const create: CommandDefinition<CreateCommand> = {
@@ -14,12 +15,12 @@ export const create: CommandDefinition<CreateCommand> = {
   async run({ mailbox, uses }, session) {
     // A separator at the end declares that mailboxes will come below; here every mailbox may have some.
     const name = mailbox.endsWith(SEPARATOR) ? mailbox.slice(0, -SEPARATOR.length) : mailbox;
-    const place = newNamedPlace(session, name);
-    const { mailbox: id } = await session.door.writer.execute(
-      createMailbox,
-      uses === undefined ? place : { ...place, uses: uses.map(knownUse) },
-    );
-    return ok('CREATE completed', `MAILBOXID (${mailboxObjectId(place.owner, id)})`);
+    const wanted = uses === undefined ? {} : { uses: uses.map(knownUse) };
+    return whileRightsMove(async () => {
+      const place = newNamedPlace(session, name);
+      const { mailbox: id } = await session.door.writer.execute(createMailbox, { ...place, ...wanted });
+      return ok('CREATE completed', `MAILBOXID (${mailboxObjectId(place.owner, id)})`);
+    });
   },
 };
 

@@ -5,6 +5,7 @@ import { expunge as expungeMessages } from '../../../store/expunge.ts';
 import { type ExpungeCommand, parseExpunge } from '../../../wire/imap/commands/expunge.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { limitedReply, limitMessages } from '../message-limit.ts';
+import { permitted, whileRightsMove } from '../permitted.ts';
 import { ok } from '../reply.ts';
 
 export const expunge: CommandDefinition<ExpungeCommand> = {
@@ -20,7 +21,9 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
     for (const ranges of slices) {
       const args = { ...access, ranges, deletedOnly: true };
       for (let more = true; more; ) {
-        const outcome = await session.door.writer.execute(expungeMessages, args);
+        const outcome = await whileRightsMove(() =>
+          session.door.writer.execute(expungeMessages, { ...args, ...permitted(session, access, 'e') }),
+        );
         ({ more } = outcome);
         expunged += outcome.expunged;
         // What has gone is reported as what others removed is, and a slice at a time.

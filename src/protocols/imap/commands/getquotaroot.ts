@@ -14,6 +14,8 @@ export const getquotaroot: CommandDefinition<QuotaCommand & { readonly name: 'GE
   run({ mailbox: name }, session) {
     const mailbox = findNamed(session, name);
     if (mailbox === undefined) throw new Failure('not-found', 'No such mailbox');
+    // What it holds counts at its owner's, who alone is told.
+    if (mailbox.owner !== session.owner) throw new Failure('denied', "The quota of this mailbox is its owner's");
     const root = quotaRootOf(session);
     session.write(encodeQuotaRoot(spelledFor(session, mailbox.name), root));
     session.write(encodeQuotaResponse(root, quotaResources(session)));

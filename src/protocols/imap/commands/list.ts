@@ -9,7 +9,7 @@ import { encodeList } from '../../../wire/imap/responses/mailbox.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ListPattern } from '../list-pattern.ts';
-import { spelledFor } from '../named-mailbox.ts';
+import { othersMailboxes, spelledFor } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 import { writeStatus } from './status.ts';
 
@@ -17,6 +17,8 @@ import { writeStatus } from './status.ts';
 interface Listed {
   readonly mailbox: Mailbox | undefined;
   readonly isSubscribed: boolean;
+  /** A level above mailboxes of others. */
+  readonly isLevel?: true;
 }
 
 const PLAIN: ReadonlySet<ListReturn> = new Set(['CHILDREN', 'SPECIAL-USE']);
@@ -48,7 +50,7 @@ export const list: CommandDefinition<ListCommand> = {
         encodeList('LIST', attributes, spelledFor(session, name), below?.all.has(name) === true ? childInfo : []),
       );
       if (status.length > 0 && isWanted && listed.mailbox?.selectable === true)
-        await writeStatus(session, listed.mailbox, status);
+        await writeStatus(session, listed.mailbox, name, status);
       await session.breathe();
     }
     return ok('LIST completed');
@@ -56,19 +58,29 @@ export const list: CommandDefinition<ListCommand> = {
 };
 
 /** By name, in its order; subscriptions where they are asked for, and levels that are no mailboxes where those may be told. */
-function namesFor({ select, returns }: ListCommand, { door, owner, reader }: ImapConversation): Map<string, Listed> {
+function namesFor({ select, returns }: ListCommand, session: ImapConversation): Map<string, Listed> {
+  const { door, owner, reader } = session;
   const usesSubscriptions = select.has('SUBSCRIBED') || returns?.has('SUBSCRIBED') === true;
   const subscribed = new Set(usesSubscriptions ? listSubscriptions(door.reader, reader) : []);
   const names = new Map<string, Listed>();
   for (const mailbox of listMailboxes(door.reader, owner))
     names.set(mailbox.name, { mailbox, isSubscribed: subscribed.has(mailbox.name) });
-  if (!select.has('SUBSCRIBED')) return names;
-  const known = names.size;
+  const own = names.size;
+  const others = othersMailboxes(session);
+  for (const [name, mailbox] of others) names.set(name, { mailbox, isSubscribed: subscribed.has(name) });
+  for (const name of levelsAbove(others.keys()))
+    if (!names.has(name)) names.set(name, { mailbox: undefined, isSubscribed: subscribed.has(name), isLevel: true });
+  if (!select.has('SUBSCRIBED')) return names.size === own ? names : sorted(names);
+  const known = own;
   for (const name of subscribed) if (!names.has(name)) names.set(name, { mailbox: undefined, isSubscribed: true });
   if (names.size === known) return names;
   if (select.has('RECURSIVEMATCH'))
     for (const name of levelsAbove(subscribed))
       if (!names.has(name)) names.set(name, { mailbox: undefined, isSubscribed: false });
+  return sorted(names);
+}
+
+function sorted(names: ReadonlyMap<string, Listed>): Map<string, Listed> {
   return new Map([...names].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -87,8 +99,8 @@ async function matchingNames(
   return matching;
 }
 
-function isSelected({ select }: ListCommand, { mailbox, isSubscribed }: Listed): boolean {
-  if (select.has('SUBSCRIBED') ? !isSubscribed : mailbox === undefined) return false;
+function isSelected({ select }: ListCommand, { mailbox, isSubscribed, isLevel }: Listed): boolean {
+  if (select.has('SUBSCRIBED') ? !isSubscribed : mailbox === undefined && isLevel !== true) return false;
   return !select.has('SPECIAL-USE') || mailbox?.specialUse !== undefined;
 }
 

@@ -19,7 +19,7 @@ export const move: CommandDefinition<CopyCommand<'MOVE'>> = {
     await mailbox.load(command.messages);
     const meant = mailbox.positions(command.messages);
     const { positions, code } = limitMessages(session, mailbox, meant, COPY_MESSAGES_MAX);
-    const copyUid = await transfer(session, command, positions, moveMessages);
+    const copyUid = await transfer(session, command, positions, moveMessages, ['t', 'e']);
     if (copyUid === undefined) return ok('MOVE completed, no message is there');
     session.write(encodeUntagged('OK', 'Moved', copyUid));
     if (!session.enabled.has('QRESYNC')) return limitedReply(session, ok('MOVE completed'), code);

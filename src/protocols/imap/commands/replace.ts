@@ -6,9 +6,10 @@ import { parseReplace, type ReplaceCommand } from '../../../wire/imap/commands/r
 import { encodeUntagged } from '../../../wire/imap/responses/status.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { takeMessages } from '../message-input.ts';
-import { findNamed, namedPlace } from '../named-mailbox.ts';
+import { findNamed, quotaThere } from '../named-mailbox.ts';
+import { bothPermitted, permitted, whileRightsMove } from '../permitted.ts';
 import { ok } from '../reply.ts';
-import { noMailbox } from './append.ts';
+import { appendArguments, noMailbox } from './append.ts';
 
 export const replace: CommandDefinition<ReplaceCommand> = {
   states: SELECTED,
@@ -20,15 +21,19 @@ export const replace: CommandDefinition<ReplaceCommand> = {
     const [position] = selected.positions(replaced);
     if (position === undefined) throw new Failure('not-found', 'No such message');
     const uid = view.uidAt(position.from);
-    const { owner, name } = namedPlace(session, mailbox);
-    if (findNamed(session, mailbox)?.selectable !== true) throw noMailbox();
-    const taken = await takeMessages(session, reader, owner);
+    permitted(session, access, 't', 'e');
+    const row = findNamed(session, mailbox, 'i');
+    if (row?.selectable !== true) throw noMailbox();
+    const quota = quotaThere(session, row);
+    const taken = await takeMessages(session, reader, { owner: row.owner, ...quota });
     if (taken === undefined) return undefined;
     try {
-      const quota = session.quota === undefined ? {} : { quota: session.quota };
-      const message = { owner, mailbox: name, messages: taken.messages, ...quota };
-      const args = { ...message, replaced: { owner: access.owner, mailbox: access.mailbox, uid } };
-      const { uidValidity, firstUid } = await session.door.writer.execute(replaceMessage, args, taken.textLength);
+      const replaced = { owner: access.owner, mailbox: access.mailbox, uid };
+      const { uidValidity, firstUid } = await whileRightsMove(() => {
+        const { rightsAt, ...args } = appendArguments(session, mailbox, row, taken.messages);
+        const both = bothPermitted(permitted(session, access, 't', 'e'), rightsAt === undefined ? {} : { rightsAt });
+        return session.door.writer.execute(replaceMessage, { ...args, ...quota, ...both, replaced }, taken.textLength);
+      });
       // Before the EXPUNGE, so that a client knows what has come for it. RFC 8508 §3.3
       session.write(encodeUntagged('OK', 'The new message is there', `APPENDUID ${uidValidity} ${firstUid}`));
       return ok('REPLACE completed');

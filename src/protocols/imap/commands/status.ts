@@ -12,16 +12,18 @@ import { mailboxObjectId } from '../../../wire/imap/object-id.ts';
 import { encodeStatus } from '../../../wire/imap/responses/mailbox.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
-import { namedPlace, spelledFor } from '../named-mailbox.ts';
+import { namedPlace, shownName, spelledFor } from '../named-mailbox.ts';
+import { accessTo, rightsIn } from '../permitted.ts';
 import { ok } from '../reply.ts';
 
 export const status: CommandDefinition<StatusCommand> = {
   states: LOGGED_IN,
   parse: parseStatus,
   async run({ mailbox: name, items }, session) {
-    const counters = readCounters(session.door.reader, namedPlace(session, name), items.includes('RECENT'));
+    const place = namedPlace(session, name, 'r');
+    const counters = readCounters(session.door.reader, place, items.includes('RECENT'));
     if (counters === undefined || !counters.mailbox.selectable) throw new Failure('not-found', 'No such mailbox');
-    await write(session, counters, items);
+    await write(session, counters, shownName(session, place, name), items);
     return ok('STATUS completed');
   },
 };
@@ -30,27 +32,30 @@ export const status: CommandDefinition<StatusCommand> = {
 export async function writeStatus(
   session: ImapConversation,
   mailbox: Mailbox,
+  name: string,
   items: readonly StatusItem[],
 ): Promise<void> {
+  if (!rightsIn(session, { owner: mailbox.owner, mailbox: mailbox.id }).rights.includes('r')) return;
   const counters = items.includes('RECENT')
     ? readCounters(session.door.reader, mailbox, true)
     : { mailbox, unclaimed: 0 };
-  if (counters !== undefined) await write(session, counters, items);
+  if (counters !== undefined) await write(session, counters, name, items);
 }
 
 async function write(
   session: ImapConversation,
   counters: MailboxCounters,
+  name: string,
   items: readonly StatusItem[],
 ): Promise<void> {
   const { id, owner } = counters.mailbox;
-  const access = { owner, mailbox: id, reader: session.reader };
+  const access = accessTo(session, { owner, mailbox: id });
   const mailbox = asReaderFinds(session.door.reader, access, counters.mailbox);
   if (items.includes('HIGHESTMODSEQ')) session.enable('CONDSTORE');
   const asksForDeleted = items.includes('DELETED') || items.includes('DELETED-STORAGE');
   const deleted = asksForDeleted ? await countDeleted(session, mailbox) : undefined;
   const values = items.map((item) => [item, statusOf(item, { ...counters, mailbox, deleted }, session)] as const);
-  session.write(encodeStatus(spelledFor(session, mailbox.name), values));
+  session.write(encodeStatus(spelledFor(session, name), values));
 }
 
 async function countDeleted(session: ImapConversation, { owner, id }: Mailbox): Promise<Deleted> {

@@ -2,10 +2,12 @@
 //
 // Slices of STORE_SLICE_MESSAGES messages are committed one after another; each is whole.
 
+import { Failure } from '../../../base/failure.ts';
 import type { Modseq, Uid } from '../../../base/ids.ts';
 import { STORE_SLICE_MESSAGES } from '../../../base/limits.ts';
+import { type FlagChange, type FlagSet, flagsWithin } from '../../../store/flags.ts';
 import { storeFlags } from '../../../store/flags-change.ts';
-import type { UidRange } from '../../../store/mailbox-key.ts';
+import type { MailboxAccess, UidRange } from '../../../store/mailbox-key.ts';
 import { flagsBetween } from '../../../store/messages.ts';
 import { parseStore, type StoreCommand } from '../../../wire/imap/commands/store.ts';
 import { encodeModseqItem } from '../../../wire/imap/responses/fetch.ts';
@@ -16,6 +18,7 @@ import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { countPositions } from '../mailbox-view.ts';
 import { limitedReply, limitMessages } from '../message-limit.ts';
+import { maySetNone, type PermittedFlags, permittedFlags, whileRightsMove } from '../permitted.ts';
 import { no, ok, type TaggedResponse } from '../reply.ts';
 
 export const store: CommandDefinition<StoreCommand> = {
@@ -37,7 +40,9 @@ export const store: CommandDefinition<StoreCommand> = {
     await session.reportChanges({ expunges: false, withUid: byUid });
     for (const ranges of view.uidSlices(positions, STORE_SLICE_MESSAGES)) {
       const args = { ...access, ranges, change: command.mode, by: flagSet(command.flags), ...condition };
-      const outcome = await session.door.writer.execute(storeFlags, args);
+      const outcome = await whileRightsMove(() =>
+        session.door.writer.execute(storeFlags, { ...args, ...permittedToStore(session, args) }),
+      );
       if (command.mode !== 'remove') session.write(mailbox.newKeywords(command.flags.keywords));
       if (!command.silent || session.enabled.has('CONDSTORE')) await writeFlags(session, ranges, command, outcome);
       else if (outcome.changed > 0) mailbox.silence(outcome.modseq);
@@ -59,6 +64,22 @@ export const store: CommandDefinition<StoreCommand> = {
     return reply(ok('STORE completed for the messages that are left', 'EXPUNGEISSUED'));
   },
 };
+
+/** What of it may be changed; the rest is passed over, unless it is all. RFC 4314 §4 */
+function permittedToStore(
+  session: ImapConversation,
+  { change, by, ...access }: MailboxAccess & { readonly change: FlagChange; readonly by: FlagSet },
+): PermittedFlags {
+  const permitted = permittedFlags(session, access);
+  const { may } = permitted;
+  if (may === undefined) return permitted;
+  const { flags, keywords } = flagsWithin(by, may);
+  const isNone = flags === 0 && keywords.length === 0;
+  const asksForNone = by.flags === 0 && by.keywords.length === 0;
+  if (maySetNone(permitted) || (isNone && !asksForNone && change !== 'replace'))
+    throw new Failure('denied', 'You have no right to change these flags in this mailbox');
+  return permitted;
+}
 
 /** Of every message that was named, changed or not, but those that stayed as they were: its flags, or where the client asked for silence its modseq. */
 async function writeFlags(
