@@ -7,10 +7,10 @@ import { baseSubject } from '../../../message/base-subject.ts';
 import { decodeHeader } from '../../../message/header-values.ts';
 import { sentDate } from '../../../message/sort-value.ts';
 import { ancestorIds, ownId } from '../../../message/thread-id.ts';
-import { type Thread, type ThreadedMessage, thread as threadOf } from '../../../message/threads.ts';
+import { type ThreadedMessage, thread as threadOf } from '../../../message/threads.ts';
 import type { MessageSummary } from '../../../store/messages.ts';
 import { parseThread, type ThreadCommand } from '../../../wire/imap/commands/thread.ts';
-import { encodeThreads, type ThreadNumbers } from '../../../wire/imap/responses/thread.ts';
+import { encodeThreads } from '../../../wire/imap/responses/thread.ts';
 import { eachFoundRow, inTurns } from '../found-rows.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { ok } from '../reply.ts';
@@ -33,7 +33,7 @@ export const thread: CommandDefinition<ThreadCommand> = {
       numbers.push(byUid ? row.uid : number);
     });
     const threads = await inTurns(session, threadOf(messages, algorithm));
-    for (const piece of encodeThreads(numbered(threads, numbers))) {
+    for (const piece of encodeThreads(threads, numbers)) {
       session.write(piece);
       const turn = session.breathe();
       if (turn !== undefined) await turn;
@@ -54,18 +54,4 @@ function threaded(row: MessageSummary, algorithm: ThreadCommand['algorithm']): T
     isReply,
     date: sentDate(header[0], row.internalDate),
   };
-}
-
-/** The same trees with numbers for places. */
-function numbered(threads: readonly Thread[], numbers: readonly number[]): ThreadNumbers[] {
-  type Made = { number: number | undefined; children: Made[] };
-  const roots: Made[] = [];
-  const open: [Thread, Made[]][] = threads.toReversed().map((one) => [one, roots]);
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const [{ message, children }, siblings] = next;
-    const made: Made = { number: message === undefined ? undefined : numbers[message], children: [] };
-    siblings.push(made);
-    for (const child of children.toReversed()) open.push([child, made.children]);
-  }
-  return roots;
 }
