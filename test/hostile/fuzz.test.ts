@@ -121,6 +121,8 @@ const imapSeeds = [
   `a UNAUTHENTICATE\r\n${imapLogin}b GETQUOTAROOT INBOX\r\nc GETQUOTA "mallory@acme.example"\r\nd LANGUAGE en-GB *\r\n`,
   'a SETQUOTA "" (STORAGE 512 MESSAGE 3)\r\nb STATUS INBOX (DELETED-STORAGE APPENDLIMIT)\r\nc UNAUTHENTICATE\r\n',
   'a REPLACE 1 INBOX (\\Draft) {3+}\r\nabc\r\nb UID REPLACE * "Drafts" " 1-Jan-2020 00:00:00 +0000" ~{3+}\r\nabc\r\n',
+  'a APPEND INBOX CATENATE (URL "/INBOX/;UID=1/;SECTION=HEADER" TEXT {5+}\r\nabcde URL {13+}\r\n/INBOX/;UID=1 TEXT {3+}\r\nxyz)\r\n',
+  'a APPEND INBOX CATENATE (URL "imap://mallory%40acme.example@x/INBOX;UIDVALIDITY=3/;UID=1/;PARTIAL=1.2")\r\n',
   'a LIST (SUBSCRIBED RECURSIVEMATCH) "" (INBOX "%/*") RETURN (CHILDREN STATUS (MESSAGES SIZE DELETED))\r\nb NAMESPACE\r\n',
   'a CREATE "x/y" (USE (\\Sent \\Junk))\r\nb LIST (SPECIAL-USE) "" * RETURN (SPECIAL-USE)\r\nc LOGIN {70000+}\r\nxyz\r\n',
   'a UID STORE 1:* +FLAGS.SILENT (\\Deleted $Junk)\r\nb UID COPY 1:* INBOX\r\nc UID MOVE 2:3 INBOX\r\nc UID EXPUNGE 1:3\r\nd NOOP\r\ne CHECK\r\n',

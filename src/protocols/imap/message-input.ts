@@ -18,6 +18,7 @@ import type { MessageReader } from '../../wire/imap/commands/append.ts';
 import type { ImapConversation } from './conversation.ts';
 import { badFrame } from './errors.ts';
 import { flagSet } from './flag-set.ts';
+import { linkedBytes } from './linked-bytes.ts';
 
 /** Messages of one command. */
 const APPEND_MESSAGES_MAX = 1000;
@@ -64,6 +65,7 @@ export async function takeMessages(
   const taken = new TakenMessages();
   let begun: Begun | undefined;
   let isWhole = false;
+  reader.isBeforeBytes = session.announced !== undefined;
   try {
     for (let step = reader.next(); step !== undefined; step = reader.next()) {
       if (step.kind === 'begin') {
@@ -78,8 +80,11 @@ export async function takeMessages(
       } else if (step.kind === 'bytes') {
         await takeBytes(session, begun!.intake, taken, room);
         if (!(await goOn(session, reader))) return undefined;
+      } else if (step.kind === 'url') {
+        await copyLinked(session, step.url, begun!.intake);
       } else {
         const { intake, flags, internalDate } = begun!;
+        if (intake.length === 0) throw new Failure('invalid', 'The message is empty');
         begun = undefined;
         const { row, pending } = await intake.finish(session.door.clock.now(), 'any');
         taken.add({ message: row, flags, internalDate: internalDate ?? row.received }, pending);
@@ -110,6 +115,15 @@ function checkAnnounced(
     throw new Failure('over-quota', 'The mailbox is full');
   if (announced.sizeBytes === 0) throw new Failure('invalid', 'The message is empty');
   if (isTooLarge) throw new Failure('too-large', `A message may have ${door.limits.messageSizeBytes} bytes`);
+}
+
+/** What a URL names becomes the next part of the message. */
+async function copyLinked(session: ImapConversation, url: string, intake: Intake): Promise<void> {
+  const linked = await linkedBytes(session, url);
+  const { messageSizeBytes } = session.door.limits;
+  if (intake.length + linked.sizeBytes > messageSizeBytes)
+    throw new Failure('too-large', `A message may have ${messageSizeBytes} bytes`);
+  await linked.copy((piece) => intake.write(piece));
 }
 
 /** Reads all of the literal, also when it cannot be kept. */

@@ -8,7 +8,8 @@ import { ImapCursor } from './grammar.ts';
 
 /** Whether the literal that follows `text` is a message: all before it has the form of an APPEND or REPLACE, or stands behind one. */
 export function startsMessage(text: string, allowsUtf8: boolean): boolean {
-  if (text.startsWith('\r\n')) return true;
+  // Behind a message another one comes, unless it is put together and its next part is a URL.
+  if (text.startsWith('\r\n')) return text.slice(-4).toUpperCase() !== 'URL ';
   const cursor = new ImapCursor(text);
   cursor.allowsUtf8 = allowsUtf8;
   try {
@@ -19,8 +20,8 @@ export function startsMessage(text: string, allowsUtf8: boolean): boolean {
     if (!isAppend && !cursor.tryWord('REPLACE ')) return false;
     cursor.at--;
     const { messages } = isAppend ? parseAppend(cursor) : parseReplace(cursor, byUid);
-    while (messages.next()?.kind !== 'bytes');
-    return true;
+    for (let step = messages.next(); step !== undefined; step = messages.next()) if (step.kind === 'bytes') return true;
+    return false;
   } catch (error) {
     // A name that cannot be is refused when the command runs; the message comes all the same.
     if (error instanceof SyntaxFailure) return false;

@@ -2,7 +2,7 @@
 //
 // In      the command up to its first message; behind each message the rest, up to the next one or the end
 // Out     its mailbox; step by step each message's flags, date and form, and where its bytes come
-// RFC 3501 §6.3.11, RFC 3502 §6.3.11, RFC 3516 §4.4, RFC 6855 §4
+// RFC 3501 §6.3.11, RFC 3502 §6.3.11, RFC 3516 §4.4, RFC 4469 §3, RFC 6855 §4
 
 import { flagList } from '../flags.ts';
 import { ImapCursor } from '../grammar.ts';
@@ -23,12 +23,14 @@ export type MessageStep =
       /** Whether the client says that its header is in UTF-8. */
       readonly isUtf8: boolean;
     }
-  /** Its bytes come now; behind them goOn() is called. */
+  /** Its bytes come now, or, where it is put together, a part of them; behind them goOn() is called. */
   | { readonly kind: 'bytes' }
+  /** A part of it is what this URL names, as octets. RFC 4469 §3 */
+  | { readonly kind: 'url'; readonly url: string }
   /** The message is whole. */
   | { readonly kind: 'end' };
 
-type State = 'message' | 'bytes' | 'UTF8 bytes' | 'UTF8 end' | 'end' | 'next';
+type State = 'message' | 'bytes' | 'part' | 'part bytes' | 'part end' | 'UTF8 bytes' | 'UTF8 end' | 'end' | 'next';
 
 const NO_FLAGS: Flags = { system: [], keywords: [] };
 
@@ -37,7 +39,8 @@ export class MessageReader {
   readonly #mayBeSeveral: boolean;
   #cursor: ImapCursor;
   #state: State = 'message';
-  #isBeforeBytes = true;
+  /** Bytes come behind what has been given. */
+  isBeforeBytes = true;
 
   /** The cursor stands before the first message. */
   constructor(cursor: ImapCursor, mayBeSeveral: boolean) {
@@ -56,6 +59,19 @@ export class MessageReader {
         if (!cursor.atEnd) cursor.fail('the message as a literal');
         this.#state = this.#state === 'bytes' ? 'end' : 'UTF8 end';
         return { kind: 'bytes' };
+      case 'part':
+        return this.#part();
+      case 'part bytes':
+        if (!cursor.atEnd) cursor.fail('a part as a literal');
+        this.#state = 'part end';
+        return { kind: 'bytes' };
+      case 'part end':
+        if (!cursor.tryTake(')')) {
+          cursor.space();
+          return this.#part();
+        }
+        this.#state = 'next';
+        return { kind: 'end' };
       case 'UTF8 end':
         cursor.take(')');
         this.#state = 'next';
@@ -83,17 +99,17 @@ export class MessageReader {
     this.#cursor = new ImapCursor(text);
     this.#cursor.allowsUtf8 = allowsUtf8;
     this.#cursor.take('\r\n');
-    this.#isBeforeBytes = isBeforeBytes;
+    this.isBeforeBytes = isBeforeBytes;
   }
 
   /** A blank alone is one too many, unless a literal stands behind it. */
   #hasMore(): boolean {
-    if (!this.#isBeforeBytes) return this.#cursor.trySpace();
+    if (!this.isBeforeBytes) return this.#cursor.trySpace();
     this.#cursor.space();
     return true;
   }
 
-  #begin(): MessageStep {
+  #begin(): MessageStep | undefined {
     const cursor = this.#cursor;
     let flags = NO_FLAGS;
     if (cursor.peek() === 0x28) {
@@ -106,8 +122,20 @@ export class MessageReader {
       cursor.space();
     }
     const isUtf8 = cursor.tryWord('UTF8 (');
-    this.#state = isUtf8 ? 'UTF8 bytes' : 'bytes';
+    if (isUtf8) this.#state = 'UTF8 bytes';
+    else this.#state = cursor.tryWord('CATENATE (') ? 'part' : 'bytes';
     return { kind: 'begin', flags, internalDate, isUtf8 };
+  }
+
+  #part(): MessageStep | undefined {
+    const cursor = this.#cursor;
+    if (cursor.tryWord('TEXT ')) {
+      this.#state = 'part bytes';
+      return this.next();
+    }
+    if (!cursor.tryWord('URL ')) cursor.fail('TEXT or URL');
+    this.#state = 'part end';
+    return { kind: 'url', url: cursor.astring() };
   }
 }
 

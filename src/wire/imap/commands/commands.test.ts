@@ -9,6 +9,7 @@ import { Failure } from '../../../base/failure.ts';
 import type { ImapCommand } from '../command.ts';
 import { ImapCursor } from '../grammar.ts';
 import { startsMessage } from '../message-start.ts';
+import { type MessageUrl, parseMessageUrl } from '../message-url.ts';
 import { type NumberSet, STAR } from '../values.ts';
 import { type MessageStep, parseAppend } from './append.ts';
 import { parseAuthenticate } from './authenticate.ts';
@@ -666,7 +667,7 @@ function append(text: string, allowsUtf8 = false): { mailbox: string; steps: Mes
 const begin = { kind: 'begin', flags: none, internalDate: undefined, isUtf8: false } as const;
 const bytes = { kind: 'bytes' } as const;
 const end = { kind: 'end' } as const;
-const appends: readonly [text: string, mailbox: string, steps: readonly MessageStep[]][] = [
+const appends: (readonly [text: string, mailbox: string, steps: readonly MessageStep[]])[] = [
   [' INBOX |', 'INBOX', [begin, bytes, end]],
   [
     ' x (\\seen $Forwarded) " 7-feb-2026 23:59:60 +0130" |',
@@ -697,6 +698,70 @@ const appends: readonly [text: string, mailbox: string, steps: readonly MessageS
     ],
   ],
 ];
+
+const url = (text: string) => ({ kind: 'url', url: text }) as const;
+appends.push(
+  [
+    ' Drafts (\\Seen) CATENATE (URL "/a/;UID=20" TEXT | URL b TEXT |) |',
+    'Drafts',
+    [
+      { ...begin, flags: { system: ['\\Seen'], keywords: [] } },
+      ...[url('/a/;UID=20'), bytes, url('b'), bytes, end],
+      ...[begin, bytes, end],
+    ],
+  ],
+  [' x CATENATE (TEXT |)', 'x', [begin, bytes, end]],
+);
+
+test('URLs of messages', () => {
+  const base = { server: undefined, uidValidity: undefined, section: undefined, partial: undefined };
+  const cases: readonly [string, MessageUrl][] = [
+    ['/INBOX/;UID=20', { ...base, mailbox: 'INBOX', uid: 20 }],
+    [
+      'imap://joe%40x.example;AUTH=*@Mail.example:143/Entw%C3%BCrfe/a;uidvalidity=385759045/;UID=20/;section=1.MIME/;PARTIAL=0.1024',
+      {
+        server: { user: 'joe@x.example', host: 'mail.example' },
+        ...{ mailbox: 'Entwürfe/a', uidValidity: 385759045, uid: 20 },
+        section: { part: [1], text: 'MIME', fields: [] },
+        partial: { offset: 0, length: 1024 },
+      },
+    ],
+    [
+      'imap://[::1]/x/;UID=4294967295/;PARTIAL=7',
+      {
+        ...base,
+        server: { user: undefined, host: '[::1]' },
+        mailbox: 'x',
+        uid: 4294967295,
+        partial: { offset: 7, length: Infinity },
+      },
+    ],
+  ];
+  for (const [text, value] of cases) assert.deepEqual(parseMessageUrl(text), value, text);
+  for (const text of [
+    '',
+    '/',
+    'http://x/y/;UID=1',
+    '/x;UID=1',
+    '/x/;UID=',
+    '/x/;UID=1x',
+    '/x%2/;UID=1',
+    '/x%ff/;UID=1',
+    '/x/;UID=1/;SECTION=FOO',
+    'imap://h',
+  ])
+    assert.throws(() => parseMessageUrl(text), SyntaxFailure, text);
+  fc.assert(
+    fc.property(mutatedOctets(cases.map(([text]) => text)), (octets) => {
+      try {
+        parseMessageUrl(octets.toString('latin1'));
+      } catch (error) {
+        if (!(error instanceof SyntaxFailure)) throw error;
+      }
+    }),
+    fuzzCases(1000),
+  );
+});
 
 test('the messages of an APPEND, step by step', () => {
   for (const [text, mailbox, steps] of appends) assert.deepEqual(append(text), { mailbox, steps }, text);
@@ -763,6 +828,10 @@ test('which literal is the message of an APPEND', () => {
     ['A APPEND INBOX UTF8 (', true],
     ['A APPEND INBOX UTF8 ', false],
     ['\r\n (\\Seen) ', true],
+    ['\r\n url ', false],
+    ['A APPEND x CATENATE (URL ', false],
+    ['A APPEND x CATENATE (URL "a" TEXT ', true],
+    ['A REPLACE 1 x CATENATE (URL "a") ', false],
   ];
   for (const [text, expected] of cases) assert.equal(startsMessage(text, false), expected, text);
 });
