@@ -32,7 +32,20 @@ const resolved = (own: Address) =>
     },
     plain,
   );
-const recipient = address.chain((own) => fc.tuple(fc.constant({ address: own, original: 'x' }), resolved(own)));
+/** As it is written, or otherwise; with and without what DSN says of it. */
+const recipient = address.chain((own) =>
+  fc.tuple(
+    fc.record(
+      {
+        address: fc.constant(own),
+        original: fc.constantFrom('x', `${own.localPart}@${own.domain}`),
+        notify: fc.constant(['SUCCESS'] as const),
+      },
+      { ...plain, requiredKeys: ['address'] },
+    ),
+    resolved(own),
+  ),
+);
 
 const caller = fc.constantFrom(
   { kind: 'anonymous' } as const,
