@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import type { AccountId } from '../../base/ids.ts';
+import { IMAP_SORT_MESSAGES_MAX } from '../../base/limits.ts';
 import { operation, type Reader } from '../../database/operation.ts';
 import { ImapClient } from '../../demo/clients/imap-client.ts';
 import { INBOX } from '../../store/accounts.ts';
@@ -207,4 +208,14 @@ test('UIDBATCHES reads as many rows as its batches have messages, and parts a ma
   const [text] = await tell(client, 'UIDBATCHES 6000');
   assert.match(text!, /^UIDBATCHES \(TAG "\w+"\) 15000:8901,8900:2901,2900:1$/);
   client.connection.destroy();
+});
+
+test('more messages than may be put into an order are refused; a search of fewer of them is not', async () => {
+  const { client } = await open(IMAP_SORT_MESSAGES_MAX + 1);
+  await client.command('SELECT INBOX');
+  for (const command of ['SORT (ARRIVAL) UTF-8 ALL', 'THREAD REFS UTF-8 ALL'])
+    await assert.rejects(client.command(command), /NO \[LIMIT\]/);
+  const [found] = await tell(client, 'SORT RETURN (COUNT) (ARRIVAL) UTF-8 UNSEEN');
+  assert.match(found!, /COUNT 4$/);
+  await client.logout();
 });
