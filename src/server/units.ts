@@ -39,6 +39,7 @@ import { noteCheck } from '../routing/sync-runs.ts';
 import { syncOperations } from '../routing/synchronize-domain.ts';
 import { routingUnit } from '../routing/tables.ts';
 
+import { setAcl } from '../store/acl.ts';
 import { closeAllSegments, closeSegment, closeSegmentsOf, collect, openSegment } from '../store/collect.ts';
 import { copy, move } from '../store/copy.ts';
 import { append } from '../store/deliver.ts';
@@ -111,6 +112,7 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     append,
     assignQuotaRoot,
     createMailbox,
+    setAcl,
     deleteMailbox,
     ...searchIndexOperations,
     renameMailbox,

@@ -60,6 +60,7 @@ const behindLogin: readonly (string | Offer)[] = [
   'CONTEXT=SORT',
   'MULTISEARCH',
   'LIST-EXTENDED',
+  'LIST-MYRIGHTS',
   'LIST-STATUS',
   'SPECIAL-USE',
   'CREATE-SPECIAL-USE',

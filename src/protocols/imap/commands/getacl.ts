@@ -53,12 +53,16 @@ export const myrights: CommandDefinition<AclCommand & { readonly name: 'MYRIGHTS
   states: LOGGED_IN,
   parse: parseOfMailbox('MYRIGHTS'),
   run({ mailbox: name }, session) {
-    const { owner, id } = found(session, name);
-    const { rights } = rightsIn(session, { owner, mailbox: id });
-    session.write(encodeMyRights(spelled(session, name, { owner, name }), withOld(rights)));
+    const row = found(session, name);
+    session.write(myRightsOf(session, row, spelled(session, name, { owner: row.owner, name })));
     return ok('MYRIGHTS completed');
   },
 };
+
+/** The response for a mailbox, as the client has its name spelled. */
+export function myRightsOf(session: ImapConversation, { owner, id }: Mailbox, spelled: string): string {
+  return encodeMyRights(spelled, withOld(rightsIn(session, { owner, mailbox: id }).rights));
+}
 
 function found(session: ImapConversation, name: string, ...needed: readonly MailboxRight[]): Mailbox {
   const row = findNamed(session, name, ...needed);

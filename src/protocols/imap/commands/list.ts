@@ -1,7 +1,7 @@
 // LIST, plain and extended. A plain one tells of children and special uses unasked; an extended one what RETURN names.
 //
 // RECURSIVEMATCH  a level above a mailbox that was asked for is told where that one itself is not
-// RFC 3501 §6.3.8, RFC 3348 §4, RFC 5258 §3 §4, RFC 5819 §2, RFC 6154 §2
+// RFC 3501 §6.3.8, RFC 3348 §4, RFC 5258 §3 §4, RFC 5819 §2, RFC 6154 §2, RFC 8440
 
 import { listMailboxes, listSubscriptions, type Mailbox, SEPARATOR } from '../../../store/mailboxes.ts';
 import { type ListCommand, type ListReturn, parseList } from '../../../wire/imap/commands/list.ts';
@@ -11,6 +11,7 @@ import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
 import { ListPattern } from '../list-pattern.ts';
 import { othersMailboxes, spelledFor } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
+import { myRightsOf } from './getacl.ts';
 import { writeStatus } from './status.ts';
 
 /** What there is under a name: a mailbox, or a subscription alone. */
@@ -49,6 +50,8 @@ export const list: CommandDefinition<ListCommand> = {
       session.write(
         encodeList('LIST', attributes, spelledFor(session, name), below?.all.has(name) === true ? childInfo : []),
       );
+      if (returns.has('MYRIGHTS') && isWanted && listed.mailbox !== undefined)
+        session.write(myRightsOf(session, listed.mailbox, spelledFor(session, name)));
       if (status.length > 0 && isWanted && listed.mailbox?.selectable === true)
         await writeStatus(session, listed.mailbox, name, status);
       await session.breathe();

@@ -8,7 +8,7 @@ import { parseStatusItems, type StatusItem } from './status.ts';
 const selections = ['SUBSCRIBED', 'REMOTE', 'RECURSIVEMATCH', 'SPECIAL-USE'] as const;
 export type ListSelection = (typeof selections)[number];
 
-const returns = ['SUBSCRIBED', 'CHILDREN', 'SPECIAL-USE'] as const;
+const returns = ['SUBSCRIBED', 'CHILDREN', 'SPECIAL-USE', 'MYRIGHTS'] as const;
 export type ListReturn = (typeof returns)[number];
 
 export interface ListCommand {
