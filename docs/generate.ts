@@ -389,7 +389,7 @@ const PORT_WORDS: Readonly<Record<string, string>> = {
   smtp: 'mail from other hosts; offers AUTH',
   submission: 'mail from users; requires AUTH',
   lmtp: 'mail of another mail system on this machine, a reply a recipient; on loopback addresses alone',
-  imap: 'IMAP4rev1',
+  imap: 'IMAP4rev1, IMAP4rev2',
   pop3: 'POP3',
   ldap: 'LDAPv3',
   dns: 'UDP and TCP on one number; our own zones only',

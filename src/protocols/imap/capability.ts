@@ -27,6 +27,7 @@ const startTls: Offer = (view) => (view.authenticated || !view.offersTls ? [] : 
 /** Before a login: what a client needs until then. */
 const always: readonly (string | Offer)[] = [
   'IMAP4rev1',
+  'IMAP4rev2',
   'LITERAL+',
   'ID',
   'ENABLE',
