@@ -7,7 +7,7 @@ import { TENANT } from '../base/tenant.ts';
 import { entryByUuid, findEntry } from '../directory/entries.ts';
 import { partiesOf } from '../routing/identities.ts';
 import { MailboxRights } from '../routing/mailbox-rights.ts';
-import { readAccount } from '../store/accounts.ts';
+import { INBOX, readAccount } from '../store/accounts.ts';
 import { setAcl } from '../store/acl.ts';
 import type { MailboxKey } from '../store/mailbox-key.ts';
 import { findMailbox } from '../store/mailboxes.ts';
@@ -230,4 +230,28 @@ test("a list's mailbox is its members' to read and its owners' to do anything in
   assert.deepEqual(all(), ['', '', MAILBOX_RIGHTS]);
   await apply(replace(groupDn('team@acme.example'), { owner: [] }));
   assert.deepEqual(all(), ['', '', '']);
+});
+
+test('a change that was allowed before rights moved is refused, and nothing of it is done', async (context) => {
+  const directory = await openTestDirectory();
+  context.after(() => directory.close());
+  const { apply, reader, writer, shared } = directory;
+  const [ann, bob] = USERS as [string, string];
+  await apply(addDomain('acme.example'), addUser(ann), addUser(bob));
+  const parties = partiesOf(reader);
+  const rights = new MailboxRights({ reader, parties, moves: () => shared.rightsMoves(), onMoved() {} });
+  const owner = parties.byAddress(ann)!.account!;
+  const { account = owner, uuid } = parties.byAddress(bob)!;
+  const row = (identity: string, given: string, rightsAt?: number) =>
+    writer.execute(setAcl, {
+      ...{ owner, mailbox: INBOX, identity, rights: given, before: '', negative: false, change: 'replace' },
+      ...(rightsAt === undefined ? {} : { rightsAt }),
+    });
+  await row(uuid, 'lra');
+  const { at } = rights.of(account, { owner, mailbox: INBOX });
+  await row(ANYONE, 'l', at);
+  await assert.rejects(row(ANYONE, 'lr', at), { kind: 'conflict' });
+  assert.equal(rights.of(account, { owner, mailbox: INBOX }).rights, 'lra');
+  await row(uuid, '');
+  assert.equal(rights.of(account, { owner, mailbox: INBOX }).rights, 'l');
 });
