@@ -17,6 +17,7 @@ import type { CommandContext } from '../src/cli/command.ts';
 import { buildProgram, demoCommand, devCommand, sendmailCommand, serveCommand } from '../src/cli/program.ts';
 import { DNS_FAILURE } from '../src/protocols/dns/errors.ts';
 import { adminApp } from '../src/protocols/http/admin.ts';
+import { capabilityText } from '../src/protocols/imap/capability.ts';
 import { replyOf } from '../src/protocols/imap/errors.ts';
 import { failureResult } from '../src/protocols/ldap/errors.ts';
 import { failureReply } from '../src/protocols/pop3/errors.ts';
@@ -25,6 +26,7 @@ import { configurationSchema, configure } from '../src/server/configuration.ts';
 import { standardPorts } from '../src/server/ports.ts';
 import { RCODE } from '../src/wire/dns/codes.ts';
 import { resultCodes } from '../src/wire/ldap/result-codes.ts';
+import { IMAP_EXTENSIONS } from './imap-extensions.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const HEAD = '<!-- Made by docs/generate.ts from the program: change that, not this page. -->';
@@ -672,6 +674,52 @@ function rfcs(): string {
   );
 }
 
+/** Tests of the IMAP door -> their text. */
+function imapTests(): ReadonlyMap<string, string> {
+  const below = (folder: string, ends: RegExp): string[] =>
+    readdirSync(join(root, folder), { encoding: 'utf8' })
+      .filter((name) => ends.test(name))
+      .map((name) => `${folder}/${name}`);
+  const names = [
+    ...below('test/sessions/imap', /\.session$/),
+    ...below('test/sessions/smtp', /\.session$/),
+    ...below('src/protocols/imap', /\.test\.ts$/),
+    ...below('src/wire/imap/commands', /\.test\.ts$/),
+  ];
+  return new Map(names.sort().map((name) => [name, readFileSync(join(root, name), 'utf8')]));
+}
+
+/** What a client is offered with its certificate's name known and the password in TLS, before and after the login. */
+function offeredByImap(): ReadonlySet<string> {
+  const view = { mechanisms: ['PLAIN'], offersTls: true, messageSizeBytes: 1 };
+  const views = [undefined, 1].flatMap((messagesMax) =>
+    [false, true].map((authenticated) => ({ ...view, authenticated, messagesMax })),
+  );
+  const words = views.flatMap((each) => capabilityText(each).split(' '));
+  return new Set(words.map((word) => word.replace(/LIMIT=\d+$/, 'LIMIT=')));
+}
+
+function textOf(rfc: number | undefined): string {
+  return rfc === undefined ? 'a draft' : `[RFC ${rfc}](https://www.rfc-editor.org/rfc/rfc${rfc})`;
+}
+
+function imap(): string {
+  const offered = offeredByImap();
+  const tests = [...imapTests()];
+  const rows = IMAP_EXTENSIONS.map(([capability, rfc, brings]) => {
+    const cited = new RegExp(rfc === undefined ? capability : `RFC ${rfc}\\b`);
+    const names = tests.filter(([, text]) => cited.test(text)).map(([name]) => `\`${name.replace(/^.*\//, '')}\``);
+    const isOffered = offered.has(capability) || [...offered].some((word) => word.startsWith(`${capability} `));
+    const shown = names.length > 4 ? `${names.slice(0, 4).join(', ')} and ${names.length - 4} more` : names.join(', ');
+    return [`\`${capability}\``, isOffered ? textOf(rfc) : '', brings, isOffered ? 'offered' : 'not yet', shown];
+  });
+  return page(
+    'IMAP',
+    'What the IMAP door offers, by which text, and which tests have it: `*.session` are in `test/sessions/`, the others beside the\nsources. What is not offered is answered with BAD.',
+    table(['capability', 'text', 'brings', 'state', 'tests'], rows),
+  );
+}
+
 /** Path below docs/ -> text. */
 export async function references(): Promise<ReadonlyMap<string, string>> {
   return new Map([
@@ -683,6 +731,7 @@ export async function references(): Promise<ReadonlyMap<string, string>> {
     ['reference/failures.md', await failures()],
     ['reference/log-events.md', logEvents()],
     ['reference/rfcs.md', rfcs()],
+    ['imap.md', imap()],
   ]);
 }
 

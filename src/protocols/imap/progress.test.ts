@@ -1,4 +1,4 @@
-// A search that takes long says how far it is, by a clock on which each look takes ten seconds.
+// A search that takes long says how far it is, by a clock on which each look takes ten seconds. RFC 9585
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
