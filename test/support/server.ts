@@ -240,8 +240,10 @@ async function askHeaps(
 /** In a whole run of the tests: this checkout's program as an installed package has it. */
 const PACKED = process.env['PACKED_PROGRAM'];
 
-function program({ program, switches }: StartOptions): readonly string[] {
-  if (switches === undefined) return [join(program ?? PACKED ?? root, 'waypost')];
+function program({ program, switches, env }: StartOptions): readonly string[] {
+  // What is loaded into a server looks for its sources: it breaks a line of one, or counts what one does.
+  const packed = env?.['NODE_OPTIONS'] === undefined ? PACKED : undefined;
+  if (switches === undefined) return [join(program ?? packed ?? root, 'waypost')];
   const support = (name: string): string => join(root, 'test/support', name);
   // As the launcher loads it.
   const preload = [join(root, 'src/server/load-sources.ts'), support('thread-faults.ts'), support('thread-heaps.ts')];
