@@ -2,9 +2,11 @@
 // sessions that are open.
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import type { Client } from 'ldapts';
 import { ImapClient, ImapRefusal } from '../src/demo/clients/imap-client.ts';
+import { SmtpClient } from '../src/demo/clients/smtp-client.ts';
 import {
   addDomain,
   addUser,
@@ -100,3 +102,50 @@ test("a list's mailbox is a folder of its members', each with the own status", a
   assert.equal(await said(stranger, 'LIST "" "Shared/*"'), '');
   for (const client of [one, other, stranger]) await client.logout();
 });
+
+test('mail to a folder by its address arrives there for who may post, else in INBOX; route says which', async () => {
+  const owner = await login(bob);
+  await owner.command('CREATE News');
+  const before = await owner.count('INBOX');
+  await submit(ann, 'bob+news@acme.example');
+  assert.deepEqual([await owner.count('News'), await owner.count('INBOX')], [0, before + 1]);
+  assert.match(
+    route('bob+news@acme.example'),
+    /subaddress\s+bob\+news@acme\.example: INBOX: who sends has no right p in News/,
+  );
+  await owner.command('SETACL News sales@acme.example p');
+  await submit(cat, 'bob+news@acme.example');
+  await submit(ann, 'bob+news@acme.example');
+  await deliver('stranger@far.example', 'bob+news@acme.example');
+  assert.deepEqual([await owner.count('News'), await owner.count('INBOX')], [1, before + 3]);
+  await owner.command('SETACL News anyone p');
+  await deliver('stranger@far.example', 'bob+news@acme.example');
+  assert.equal(await owner.count('News'), 2);
+  assert.match(
+    route('bob+news@acme.example'),
+    /subaddress\s+bob\+news@acme\.example: folder News: who sends has the right p/,
+  );
+  assert.match(route('bob+news@acme.example', '--authenticated', bob), /folder News: its owner sends/);
+  assert.match(route('bob+other@acme.example'), /INBOX: there is no folder other/);
+  assert.doesNotMatch(route(bob), /subaddress/);
+  await owner.logout();
+});
+
+/** What the program prints. */
+function route(...args: readonly string[]): string {
+  return execFileSync('./waypost', ['route', ...args, '--data', server.data], { encoding: 'utf8' });
+}
+
+const MESSAGE = Buffer.from('Subject: news\r\n\r\nx\r\n');
+
+async function submit(from: string, to: string): Promise<void> {
+  const client = await SmtpClient.open(server.listeners.submission, { login: from, password: PASSWORD });
+  await client.send(from, [to], MESSAGE);
+  await client.quit();
+}
+
+async function deliver(from: string, to: string): Promise<void> {
+  const client = await SmtpClient.open(server.listeners.smtp);
+  await client.send(from, [to], MESSAGE);
+  await client.quit();
+}

@@ -22,10 +22,12 @@ import { tombstoneAt, tombstoneOf } from '../provisioning/tombstones.ts';
 import type { RoutingCache } from '../routing/cache.ts';
 import { type Explanation, explain } from '../routing/explain.ts';
 import { checkPast, pastTables } from '../routing/past.ts';
+import { readPosted } from '../routing/posting.ts';
 import type { Step } from '../routing/resolution.ts';
 import { type Door, type Resolution, type ResolveOptions, type RouteRequest, resolve } from '../routing/resolve.ts';
 import { DOORS, INTERNAL_REQUEST, usualDoor } from '../routing/route-request.ts';
 import { standingOfUuid } from '../routing/standing.ts';
+import { folderAsked } from '../routing/targets.ts';
 import { entryOfAccount } from '../store/accounts.ts';
 import { domainQuotaUse, type QuotaUse, quotaUse } from '../store/quota.ts';
 import { acceptedMessage, messageWithId } from '../transfer/journey.ts';
@@ -111,7 +113,10 @@ export const route = (parts: RouteParts) =>
       const explained = explain(resolution, routing.site);
       const explanation = {
         ...explained,
-        steps: withArrival(explained.steps, arrivalOf(parts, resolution, revision)),
+        steps: beforeReply(explained.steps, [
+          ...arrivalOf(parts, resolution, revision),
+          ...(await foldersOf(parts, { resolution, request, revision })),
+        ]),
         ...(revision === undefined ? {} : { revision }),
         ...(quotas.length === 0 ? {} : { quotas }),
       };
@@ -137,24 +142,48 @@ function arrivalOf(
   { routing, reader }: RouteParts,
   { isDefaultRoute, address: { domain } }: Resolution,
   revision: Revision | undefined,
-): string | undefined {
-  if (isDefaultRoute !== true) return undefined;
+): readonly Step[] {
+  if (isDefaultRoute !== true) return [];
   const { site } = routing;
   if (revision === undefined) {
     const tables = { settings: routing.settings(), routeOf: (name: string) => routing.route(name) };
-    return arrivalText(domain, tables, site, (name) => tombstoneOf(reader, name));
+    return arrivalSteps(arrivalText(domain, tables, site, (name) => tombstoneOf(reader, name)));
   }
   return reader.snapshot(() => {
     const past = pastTables(reader, revision, site);
     const tables = { settings: past.settings()!, routeOf: (name: string) => past.route(name) };
-    return arrivalText(domain, tables, site, (name) => tombstoneAt(reader, name, revision));
+    return arrivalSteps(arrivalText(domain, tables, site, (name) => tombstoneAt(reader, name, revision)));
   });
 }
 
-/** Before the reply, which is the last one. */
-function withArrival(steps: readonly Step[], detail: string | undefined): readonly Step[] {
-  if (detail === undefined) return steps;
-  return [...steps.slice(0, -1), { step: 'arrival', detail }, ...steps.slice(-1)];
+function arrivalSteps(detail: string | undefined): readonly Step[] {
+  return detail === undefined ? [] : [{ step: 'arrival', detail }];
+}
+
+/** Whether the folder that a subaddress names takes it: rights are as they are now, and have no history. */
+async function foldersOf(
+  { reader }: RouteParts,
+  { resolution: { targets }, request, revision }: Question & { readonly resolution: Resolution },
+): Promise<readonly Step[]> {
+  const { caller } = request.author ?? request;
+  const steps: Step[] = [];
+  for (const target of targets) {
+    const folder = folderAsked(target);
+    if (folder === undefined || steps.length === QUOTAS_MAX) continue;
+    const owner = idOf<AccountId>(target.options['account']);
+    const { why } = await readPosted(reader, { owner, folder, caller });
+    const of = formatAddress(target.recipient);
+    steps.push({
+      step: 'subaddress',
+      detail: `${of}: ${why}${revision === undefined ? '' : ', by the rights of now'}`,
+    });
+  }
+  return steps;
+}
+
+/** Which is the last one. */
+function beforeReply(steps: readonly Step[], more: readonly Step[]): readonly Step[] {
+  return more.length === 0 ? steps : [...steps.slice(0, -1), ...more, ...steps.slice(-1)];
 }
 
 /** More members of a list than people read. */

@@ -268,6 +268,13 @@ export function withoutSubaddress({ localPart, domain }: Address): Address | und
   return { localPart: localPart.slice(0, plus), domain };
 }
 
+/** What stands behind the sign, as it is written: `News` of `ann+News`. Undefined where withoutSubaddress is, and for nothing. RFC 5233 §1 */
+export function subaddressOf(address: Address): string | undefined {
+  if (withoutSubaddress(address) === undefined) return undefined;
+  const { localPart } = address;
+  return localPart.slice(localPart.indexOf('+') + 1) || undefined;
+}
+
 /**
  * The key of our tables: lower-case `local@domain`, quotes off. Two addresses are the same to us exactly when their
  * keys are equal. The domain is what follows the last `@`. Not for output: see formatAddress.

@@ -15,7 +15,7 @@ import type { Reader } from '../database/operation.ts';
 import { mailboxesGivenTo, readAcl, rightsRevision } from '../store/acl.ts';
 import type { MailboxKey } from '../store/mailbox-key.ts';
 import { type AclRow, ANYONE, MAILBOX_RIGHTS, type MailboxRight, rightsOf } from '../store/rights.ts';
-import type { Identities, Parties, Party } from './identities.ts';
+import type { Identities, Owning, Parties, Party } from './identities.ts';
 
 /** Answers that are kept, of readers and mailboxes. */
 const KEPT_MAX = 100_000;
@@ -135,8 +135,12 @@ export class MailboxRights {
 }
 
 /** A mailbox's list with what a list's mailbox begins with. */
-export function aclOf(reader: Reader, owner: Party, key: MailboxKey): readonly AclRow[] {
-  const rows = readAcl(reader, key);
+export function aclOf(reader: Reader, owner: Owning, key: MailboxKey): readonly AclRow[] {
+  return withBeginning(owner, readAcl(reader, key));
+}
+
+/** `rows`: of one of the owner's mailboxes. */
+export function withBeginning(owner: Owning, rows: readonly AclRow[]): readonly AclRow[] {
   if (!owner.isList) return rows;
   const given = new Set(rows.filter(({ negative }) => !negative).map(({ identity }) => identity));
   return [...beginningRows(owner).filter(({ identity }) => !given.has(identity)), ...rows];
@@ -147,7 +151,7 @@ export function beginningRights(owner: Party, identity: string): string {
   return owner.isList ? (beginningRows(owner).find((row) => row.identity === identity)?.rights ?? '') : '';
 }
 
-function beginningRows({ uuid, owners }: Party): AclRow[] {
+function beginningRows({ uuid, owners }: Owning): AclRow[] {
   return [
     { identity: uuid, rights: MEMBERS_RIGHTS, negative: false },
     ...owners.map((identity) => ({ identity, rights: MAILBOX_RIGHTS, negative: false })),

@@ -3,8 +3,8 @@
 // Out     a target of the channel `store` (here), `smtp` or another one that takes mail to another host, or `hold`
 // A channel's name stands in this file, in transfer/channels/ and where channels are registered, and nowhere else.
 
-import type { AccountId } from '../base/ids.ts';
-import type { JsonObject } from '../base/json.ts';
+import type { AccountId, MailboxId } from '../base/ids.ts';
+import type { Json, JsonObject } from '../base/json.ts';
 import { type Address, formatAddress, tryParseAddress } from '../message/address.ts';
 import { encodeQuota, type Quota } from '../store/quota.ts';
 import type { ChannelRow } from './compile-channel.ts';
@@ -24,14 +24,40 @@ export interface Target {
   readonly recipient: Address;
   /** Equal keys of one message are one delivery. */
   readonly key: string;
-  /** What the channel needs beside it; `store`: `account`, and perhaps `mailbox` and `flags`. */
+  /** What the channel needs beside it; `store`: `account`, and perhaps `folder`, `mailbox` and `flags`. */
   readonly options: JsonObject;
 }
 
-/** A user's mailbox. */
-export function mailboxTarget(recipient: Address, account: AccountId, quota?: Quota): Target {
-  const options = quota === undefined ? { account } : { account, quota: encodeQuota(quota) };
+/** What is said of a mailbox beside whose it is. */
+interface MailboxOptions {
+  readonly quota?: Quota | undefined;
+  /** The subaddress that it was reached by: the folder of this name, where the sender may post there (posting.ts). */
+  readonly folder?: string | undefined;
+}
+
+/** An account's mailbox: INBOX, where no folder is asked for. Who is reached by several addresses gets it once, where the first one says. */
+export function mailboxTarget(
+  recipient: Address,
+  account: AccountId,
+  { quota, folder }: MailboxOptions = NOTHING,
+): Target {
+  const options: Record<string, Json> = { account };
+  if (quota !== undefined) options['quota'] = encodeQuota(quota);
+  if (folder !== undefined) options['folder'] = folder;
   return { channel: 'store', destination: '', recipient, key: `store ${account}`, options };
+}
+
+const NOTHING: MailboxOptions = {};
+
+/** Of a target of the channel `store`. */
+export function folderAsked({ options: { account, folder } }: Target): string | undefined {
+  return account !== undefined && typeof folder === 'string' ? folder : undefined;
+}
+
+/** Of one that asks for a folder: it is this mailbox. Undefined: INBOX. */
+export function inFolder(target: Target, mailbox: MailboxId | undefined): Target {
+  const { folder: _, ...options } = target.options;
+  return { ...target, options: mailbox === undefined ? options : { ...options, mailbox } };
 }
 
 /**

@@ -44,6 +44,11 @@ export function entryOfAccount(reader: Reader, account: AccountId): string | und
   return row === undefined ? undefined : String(row['uuid']);
 }
 
+export async function entryOfAccountIn(tx: Transaction, account: AccountId): Promise<string | undefined> {
+  const [row] = await tx.arrays('SELECT uuid FROM account WHERE id = ?', account);
+  return row === undefined ? undefined : String(row[0]);
+}
+
 /** A new mailbox row; the caller has checked the name. Gives its number and uidvalidity. */
 export async function createMailboxRow(
   tx: Transaction,

@@ -10,7 +10,7 @@
 
 import { Failure } from '../base/failure.ts';
 import { type AccountId, idOf, type MailboxId } from '../base/ids.ts';
-import { operation, type Reader, type Transaction } from '../database/operation.ts';
+import { operation, type Reader, type Transaction, type Value } from '../database/operation.ts';
 import type { MailboxKey } from './mailbox-key.ts';
 import { type AclRow, changedRights, type RightsChange } from './rights.ts';
 
@@ -24,11 +24,20 @@ const OF_IDENTITIES = `SELECT DISTINCT owner, mailbox FROM acl
 
 /** Identities in their order; of one identity what is given, then what is taken. */
 export function readAcl(reader: Reader, { owner, mailbox }: MailboxKey): AclRow[] {
-  return reader.arrays(OF_MAILBOX, owner, mailbox).map(([identity, rights, negative]) => ({
-    identity: String(identity),
-    rights: String(rights),
-    negative: negative === 1,
-  }));
+  return reader.arrays(OF_MAILBOX, owner, mailbox).map(aclRow);
+}
+
+export async function aclIn(tx: Pick<Transaction, 'arrays'>, { owner, mailbox }: MailboxKey): Promise<AclRow[]> {
+  return (await tx.arrays(OF_MAILBOX, owner, mailbox)).map(aclRow);
+}
+
+function aclRow([identity, rights, negative]: readonly Value[]): AclRow {
+  return { identity: String(identity), rights: String(rights), negative: negative === 1 };
+}
+
+/** Whether something is given to somebody in one of this account's mailboxes. */
+export async function givesRightsIn(tx: Pick<Transaction, 'arrays'>, owner: AccountId): Promise<boolean> {
+  return (await tx.arrays('SELECT 1 FROM acl WHERE owner = ? AND negative = 0 LIMIT 1', owner)).length > 0;
 }
 
 /** Mailboxes in which something is given to one of these, by one index; at most `limit`. */

@@ -6,7 +6,7 @@
 import { Failure } from '../base/failure.ts';
 import { type AccountId, idOf, type MailboxId, type Modseq, type Uid } from '../base/ids.ts';
 import { COPY_MESSAGES_MAX } from '../base/limits.ts';
-import { operation, type Reader, type Row, type Transaction } from '../database/operation.ts';
+import { operation, type Reader, type Row, type Transaction, type Value } from '../database/operation.ts';
 import { createMailboxRow, INBOX, nextModseq } from './accounts.ts';
 import { checkRightsRevision, dropAcl, inheritAcl } from './acl.ts';
 import type { MailboxKey } from './mailbox-key.ts';
@@ -146,6 +146,42 @@ export function listKeywords(reader: Reader, { owner, mailbox }: MailboxKey): st
   return reader
     .arrays('SELECT name FROM keyword WHERE account = ? AND mailbox = ? ORDER BY name', owner, mailbox)
     .map((row) => String(row[0]));
+}
+
+/** The mailbox of exactly this name, else the first one of it in another case. Undefined, too, for what is no name. */
+export async function mailboxLikeIn(
+  tx: Pick<Transaction, 'arrays'>,
+  owner: AccountId,
+  name: string,
+): Promise<Pick<Mailbox, 'id' | 'name' | 'selectable'> | undefined> {
+  let canonical: string;
+  try {
+    canonical = canonicalMailboxName(name);
+  } catch (error) {
+    if (error instanceof Failure) return undefined;
+    throw error;
+  }
+  const [exact] = await tx.arrays(
+    'SELECT id, name, selectable FROM mailbox WHERE account = ? AND name = ?',
+    owner,
+    canonical,
+  );
+  const row = exact ?? (await inAnotherCase(tx, owner, canonical));
+  return row && { id: idOf(row[0]), name: String(row[1]), selectable: row[2] === 1 };
+}
+
+async function inAnotherCase(
+  tx: Pick<Transaction, 'arrays'>,
+  owner: AccountId,
+  name: string,
+): Promise<Value[] | undefined> {
+  const lower = name.toLowerCase();
+  const all = await tx.arrays(
+    'SELECT id, name, selectable FROM mailbox WHERE account = ? ORDER BY name LIMIT +?',
+    owner,
+    MAILBOXES_MAX,
+  );
+  return all.find((row) => String(row[1]).toLowerCase() === lower);
 }
 
 /** The selectable mailbox of this name in a transaction, or `not-found`. */

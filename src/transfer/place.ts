@@ -22,11 +22,12 @@ import type { Resolution, RouteRequest, Site, Target } from '../routing/resolve.
 import { LoadedTables, resolveIn } from '../routing/resolve-in.ts';
 import { accepted as acceptedRequest } from '../routing/route-request.ts';
 import { settingIn } from '../routing/setting-rows.ts';
-import { isPaused, listOfTarget, originOf, unresolvedTarget } from '../routing/targets.ts';
+import { folderAsked, isPaused, listOfTarget, originOf, unresolvedTarget } from '../routing/targets.ts';
 import { addReferences, insertMessage } from '../store/deliver.ts';
 import type { MessageRow } from '../store/messages.ts';
 import type { LocalChannel, WrittenMessage } from './channels/channel.ts';
 import { type Fate, fateOf, hasCustodyRoomIn, isInCustody, postmasterTarget, takenBack } from './custody.ts';
+import { inFolders } from './in-folders.ts';
 import type { JourneyEvent } from './journey.ts';
 import { takeKeys } from './list-progress.ts';
 import { type AskedOfRecipient, askedOfMember, notifyOf, together } from './notify.ts';
@@ -136,7 +137,7 @@ export async function place(tx: Transaction, parts: PlaceParts, mail: PlacedMail
   await noteForLists(tx, mail, targets);
   const isMade = targets.some(({ target }) => builtInKind(target.channel) === undefined);
   const kinds = isMade ? await madeKinds(tx, targets) : NO_KINDS;
-  if (!isForLater(mail)) await write(tx, parts, mail.message, { targets, kinds });
+  if (!isForLater(mail)) await write(tx, parts, mail, { targets, kinds });
   const results = recipients.map(resultOf);
   const accepted = acceptedEvents(recipients, results);
   const isNothing = results.every(({ how }) => how === 'refused') && mail.refused !== 'always';
@@ -260,19 +261,17 @@ function gather({ envelope, parts }: PlacedMail, resolutions: readonly Resolved[
 async function write(
   tx: Transaction,
   { localChannels }: PlaceParts,
-  message: WrittenMessage,
-  { targets, kinds }: { readonly targets: readonly GatheredTarget[]; readonly kinds: Kinds },
+  { message, request }: Pick<PlacedMail, 'message' | 'request'>,
+  { targets: all, kinds }: { readonly targets: readonly GatheredTarget[]; readonly kinds: Kinds },
 ): Promise<void> {
-  const local = targets.filter(({ target }) => !isPaused(target) && localChannels.has(kindOf(target, kinds)!));
+  const local = all.filter(({ target }) => !isPaused(target) && localChannels.has(kindOf(target, kinds)!));
   if (local.length === 0 || local.length > LOCAL_RECIPIENTS_IN_ACCEPT) return;
   for (const [kind, channel] of localChannels) {
     const own = local.filter(({ target }) => kindOf(target, kinds) === kind);
     if (own.length === 0) continue;
-    const outcomes = await channel.write(
-      tx,
-      message,
-      own.map(({ target }) => target),
-    );
+    const targets = own.map(({ target }) => target);
+    const isForFolders = targets.some((target) => folderAsked(target) !== undefined);
+    const outcomes = await channel.write(tx, message, isForFolders ? await inFolders(tx, request, targets) : targets);
     for (const [index, gathered] of own.entries()) gathered.outcome = outcomes[index]!;
   }
 }

@@ -9,6 +9,7 @@ import { hasClass, textValues } from '../../directory/entry.ts';
 import { type Address, addressKey, formatAddress, tryParseAddress } from '../../message/address.ts';
 import { addressOfKey, type RecipientRow } from '../rows.ts';
 import { sharedAccountOf, whyNotShared } from '../shared-mailbox.ts';
+import { folderOf } from '../subaddress.ts';
 import { mailboxTarget } from '../targets.ts';
 import type { CompileOption, PlanOption } from './option.ts';
 
@@ -30,13 +31,13 @@ export const compileShared: CompileOption = (entry, problems) => {
   return undefined;
 };
 
-export const planShared: PlanOption = ({ row, address, alias, target, passedOver }) => {
-  const give = (group: RecipientRow | null | undefined, to: Address): void => {
+export const planShared: PlanOption = ({ row, route, address, alias, target, passedOver }) => {
+  const give = (group: RecipientRow | null | undefined, to: Address, folder?: string): void => {
     const account = group ? sharedAccountOf(group) : undefined;
-    if (account !== undefined) target(mailboxTarget(to, account));
+    if (account !== undefined) target(mailboxTarget(to, account, { folder }));
     else if (group !== undefined) passedOver(`${formatAddress(to)} ${whyNotShared(group)}`);
   };
-  if (row.kind === 'group') give(row, address);
+  if (row.kind === 'group') give(row, address, folderOf(row, route, address));
   // Resolved again, it is this recipient that leads there.
   else for (const key of row.shared ?? []) give(alias(key), addressOfKey(key));
 };

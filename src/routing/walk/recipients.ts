@@ -13,6 +13,7 @@ import { hopsTo } from '../destination.ts';
 import { quotaFor } from '../quota.ts';
 import { replies } from '../replies.ts';
 import { addressOfKey, type RecipientRow, type RouteRow, SITE_POSTMASTER, type UserRow } from '../rows.ts';
+import { folderOf } from '../subaddress.ts';
 import { hopTarget, mailboxTarget } from '../targets.ts';
 import { byOptions } from './by-options.ts';
 import type { Lists } from './lists.ts';
@@ -114,6 +115,6 @@ export class Recipients {
   #user(row: UserRow, address: Address, route?: RouteRow): Reply {
     if (this.#walk.explain) this.#walk.step('delivery option', 'mailbox');
     const quota = route && quotaFor(row, route, this.#walk.request);
-    return this.#walk.target(mailboxTarget(address, row.account, quota));
+    return this.#walk.target(mailboxTarget(address, row.account, { quota, folder: folderOf(row, route, address) }));
   }
 }
