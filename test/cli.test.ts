@@ -647,6 +647,61 @@ describe('with a server', { concurrency: false }, () => {
     await refused('mailbox expire nobody@acme.example', 1, /no mailbox here has the address/);
   });
 
+  test('mailbox acl set, show, remove; mailbox readers', async () => {
+    const folder = 'ann@acme.example INBOX';
+    assert.equal(
+      (await cli(`mailbox acl set ${folder} bob@acme.example lrs --dry-run`)).stdout,
+      'would be changed  bob@acme.example: none -> lrs\n',
+    );
+    const owner = { identifier: 'ann@acme.example', rights: 'lrswipkxtea' };
+    assert.deepEqual(await json(`mailbox acl show ${folder}`), [owner], 'a dry run changes nothing');
+    assert.equal(
+      (await cli(`mailbox acl set ${folder} bob@acme.example lrs`)).stdout,
+      'changed  bob@acme.example: none -> lrs\n',
+    );
+    assert.deepEqual(await json(`mailbox acl set ${folder} bob@acme.example +w`), {
+      dryRun: false,
+      identifier: 'bob@acme.example',
+      before: 'lrs',
+      rights: 'lrsw',
+    });
+    const behind = (...words: readonly string[]) =>
+      waypost(['mailbox', 'acl', 'set', '--data', server.data, ...folder.split(' '), ...words]);
+    const less = await behind('bob@acme.example', '--', '-s');
+    assert.equal(less.stdout, 'changed  bob@acme.example: lrsw -> lrw\n', less.stderr);
+    assert.equal((await behind('--', '-all@acme.example', 'd')).code, 0);
+    const lines = await json<{ identifier: string; rights: string }[]>(`mailbox acl show ${folder}`);
+    assert.deepEqual(lines.map(({ identifier, rights }) => `${identifier} ${rights}`).sort(), [
+      '-all@acme.example te',
+      'ann@acme.example lrswipkxtea',
+      'bob@acme.example lrw',
+    ]);
+    assert.match(
+      (await cli(`mailbox acl show ${folder}`)).stdout,
+      /^IDENTIFIER +RIGHTS\nann@acme\.example +lrswipkxtea$/m,
+    );
+    const [reader] = await json<Record<string, unknown>[]>(`mailbox readers ${folder}`);
+    assert.deepEqual(Object.keys(reader!), ['reader', 'account', 'rights', 'seen', 'unseen', 'modseq']);
+    assert.match((await cli(`mailbox readers ${folder}`)).stdout, /^READER +RIGHTS +SEEN +UNSEEN +MODSEQ\nann@acme/);
+    assert.equal(
+      (await cli(`mailbox acl remove ${folder} bob@acme.example`)).stdout,
+      'changed  bob@acme.example: lrw -> none\n',
+    );
+    await refused(`mailbox acl remove ${folder} bob@acme.example`, 1, /bob@acme\.example has no line/);
+    await refused(
+      `mailbox acl set ${folder} nobody@acme.example l`,
+      1,
+      /No user and no list here has the address nobody@/,
+    );
+    await refused(`mailbox acl set ${folder} bob@acme.example lz`, 65, /lz are no rights: they are letters of/);
+    await refused(`mailbox acl set ${folder} ann@acme.example l`, 64, /The owner of a mailbox has all rights/);
+    await refused('mailbox acl show ann@acme.example Nowhere', 1, /ann@acme\.example has no folder Nowhere/);
+    await refused('mailbox readers nobody@acme.example INBOX', 1, /no mailbox here has the address/);
+    await until('the audit has who gave whom which rights', async () =>
+      /mailbox\.acl\.set ann@acme\.example INBOX bob@acme\.example lrs/.test((await cli('audit list')).stdout),
+    );
+  });
+
   test('remove: group, users, domain, each once', async () => {
     await refused('domain remove acme.example', 1, /acme\.example has users, lists or subdomains/);
     assert.match((await cli('group remove all@acme.example --dry-run')).stdout, /^would be removed {2}cn=all/m);

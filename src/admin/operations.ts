@@ -28,7 +28,9 @@ import type { EntryParts } from './entries.ts';
 import { groupAdd, groupList, groupRemove, groupShow } from './group.ts';
 import { type HostParts, hostAdd, hostList, hostRemove } from './host.ts';
 import { type CheckParts, mailboxCheck, mailboxRepair } from './mailbox.ts';
+import { mailboxAclRemove, mailboxAclSet, mailboxAclShow } from './mailbox-acl.ts';
 import { type ExpireParts, mailboxExpire } from './mailbox-expire.ts';
+import { mailboxReaders } from './mailbox-readers.ts';
 import { queueHold, queueRelease } from './queue/hold.ts';
 import { type ImportingParts, queueImport } from './queue/import.ts';
 import { queueDestinations, queueList } from './queue/list.ts';
@@ -152,6 +154,10 @@ export function adminOperations(parts: AdminParts) {
     mailboxCheck(parts),
     mailboxRepair(parts),
     mailboxExpire(parts),
+    mailboxAclShow(parts),
+    mailboxAclSet(parts),
+    mailboxAclRemove(parts),
+    mailboxReaders(parts),
     trace(parts),
     auditList(parts),
     certShow(parts),

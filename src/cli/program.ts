@@ -18,7 +18,7 @@ import { dnsCommand } from './commands/dns.ts';
 import { domainCommand } from './commands/domain/domain.ts';
 import { groupCommand } from './commands/group.ts';
 import { hostCommand } from './commands/host.ts';
-import { mailboxCommand } from './commands/mailbox.ts';
+import { mailboxCommand } from './commands/mailbox/mailbox.ts';
 import { queueCommand } from './commands/queue/queue.ts';
 import { routeCommand } from './commands/route.ts';
 import { ruleCommand } from './commands/rule.ts';

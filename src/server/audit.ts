@@ -138,7 +138,7 @@ export function audited(operation: AnyAdminOperation, append: Audit['append']): 
 }
 
 /** What operations call that which they are about. Nothing else of an input is written down: it may hold a password. */
-const NAMES = ['address', 'domain', 'account', 'dn', 'name', 'id'] as const;
+const NAMES = ['address', 'domain', 'account', 'dn', 'name', 'id', 'folder', 'identifier', 'rights'] as const;
 
 function named(input: unknown): string[] {
   const fields = input as Readonly<Record<string, unknown>>;

@@ -8,10 +8,10 @@
 // Common  a mailbox whose readers share one status has none of this: the folder's own flags are everybody's
 // RFC 4314 §4, RFC 5464
 
-import { idOf, type Modseq, type Uid } from '../base/ids.ts';
+import { type AccountId, idOf, type Modseq, type Uid } from '../base/ids.ts';
 import type { Reader, Transaction, Value } from '../database/operation.ts';
 import { checkKeywords, DELETED, type FlagSet, keywordsColumn, parseKeywords, SEEN } from './flags.ts';
-import type { MailboxAccess, UidRange } from './mailbox-key.ts';
+import type { MailboxAccess, MailboxKey, UidRange } from './mailbox-key.ts';
 import type { MessageFlags } from './messages.ts';
 
 /** Whether the folder's own flags are not the reader's. */
@@ -80,6 +80,22 @@ export function readerModseq(reader: Reader, access: MailboxAccess): number {
   const { owner, mailbox } = access;
   const sql = 'SELECT modseq FROM reader_mailbox WHERE owner = ? AND mailbox = ? AND reader = ?';
   return Number(reader.arrays(sql, owner, mailbox, access.reader)[0]?.[0] ?? 0);
+}
+
+/** Who has set flags of the own in a mailbox, with the modseq of the last change; at most `limit`, by account. */
+export function listReaders(
+  reader: Reader,
+  { owner, mailbox }: MailboxKey,
+  limit: number,
+): { readonly reader: AccountId; readonly modseq: Modseq }[] {
+  return reader
+    .arrays(
+      'SELECT reader, modseq FROM reader_mailbox WHERE owner = ? AND mailbox = ? ORDER BY reader LIMIT +?',
+      owner,
+      mailbox,
+      limit,
+    )
+    .map(([account, modseq]) => ({ reader: idOf(account), modseq: idOf(modseq) }));
 }
 
 /** Messages without \Seen, as the reader has them; `mailbox` is the folder's row. */

@@ -3,6 +3,7 @@
 // Rights that RFC 2086 had, `c` and `d`, are told along with those that they mean. RFC 4314 §2.1.1
 
 import { Failure } from '../../../base/failure.ts';
+import { identifierOf, textOfIdentity } from '../../../routing/identifier.ts';
 import { aclOf } from '../../../routing/mailbox-rights.ts';
 import type { Mailbox } from '../../../store/mailboxes.ts';
 import { MAILBOX_RIGHTS, type MailboxRight } from '../../../store/rights.ts';
@@ -10,7 +11,6 @@ import { type AclCommand, parseIdentified, parseOfMailbox } from '../../../wire/
 import { encodeAcl, encodeListRights, encodeMyRights } from '../../../wire/imap/responses/acl.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
-import { identifierOf, textOfIdentity } from '../identifier.ts';
 import { findNamed, shownName, spelledFor } from '../named-mailbox.ts';
 import { rightsIn } from '../permitted.ts';
 import { ok } from '../reply.ts';
@@ -27,7 +27,7 @@ export const getacl: CommandDefinition<AclCommand & { readonly name: 'GETACL' }>
     if (party?.address !== undefined && !party.isList) lines.push([octets(party.address), withOld(MAILBOX_RIGHTS)]);
     for (const row of party === undefined ? [] : aclOf(reader, party, { owner, mailbox: id })) {
       const identifier = textOfIdentity(rights.parties, row);
-      if (identifier !== undefined) lines.push([identifier, withOld(row.rights)]);
+      if (identifier !== undefined) lines.push([octets(identifier), withOld(row.rights)]);
     }
     session.write(encodeAcl(spelled(session, name, { owner, name }), lines));
     return ok('GETACL completed');
@@ -40,7 +40,7 @@ export const listrights: CommandDefinition<AclCommand & { readonly name: 'LISTRI
   run({ mailbox: name, identifier }, session) {
     const { owner } = found(session, name, 'a');
     const { parties } = session.door.rights;
-    const { identity, negative } = identifierOf(parties, identifier);
+    const { identity, negative } = identifierOf(parties, Buffer.from(identifier, 'latin1').toString());
     const party = parties.byAccount(owner);
     const isOwner = party?.isList === false && party.uuid === identity && !negative;
     const groups = isOwner ? ([withOld(MAILBOX_RIGHTS)] as const) : (['', ...MAILBOX_RIGHTS, 'c', 'd'] as const);

@@ -1,13 +1,12 @@
 // SETACL and DELETEACL: who may do what in a mailbox is changed by who has the right `a` there. RFC 4314 §3.1, §3.2
 
 import { Failure } from '../../../base/failure.ts';
-import { beginningRights } from '../../../routing/mailbox-rights.ts';
+import { changedLine } from '../../../routing/identifier.ts';
 import { setAcl } from '../../../store/acl.ts';
 import { parseRights, type RightsChange } from '../../../store/rights.ts';
 import { type AclCommand, parseIdentified, parseSetAcl } from '../../../wire/imap/commands/acl.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type CommandDefinition, LOGGED_IN } from '../handler.ts';
-import { identifierOf } from '../identifier.ts';
 import { findNamed } from '../named-mailbox.ts';
 import { permitted, whileRightsMove } from '../permitted.ts';
 import { ok } from '../reply.ts';
@@ -45,13 +44,8 @@ async function set(session: ImapConversation, { mailbox: name, identifier, chang
     const row = findNamed(session, name, 'a');
     if (row === undefined) throw new Failure('not-found', 'No such mailbox');
     const key = { owner: row.owner, mailbox: row.id };
-    const owner = parties.byAccount(row.owner);
-    const { identity, negative } = identifierOf(parties, identifier);
-    // A list's own identity means its members.
-    if (owner !== undefined && !owner.isList && identity === owner.uuid)
-      throw new Failure('unsupported', 'The owner of a mailbox has all rights in it');
-    const before = owner === undefined || negative ? '' : beginningRights(owner, identity);
-    const args = { ...key, identity, negative, change, rights, before, ...permitted(session, key, 'a') };
+    const line = changedLine(parties, row.owner, Buffer.from(identifier, 'latin1').toString());
+    const args = { ...key, ...line, change, rights, ...permitted(session, key, 'a') };
     await session.door.writer.execute(setAcl, args);
   });
 }

@@ -1,9 +1,11 @@
-// waypost mailbox check, repair, expire
+// waypost mailbox check, repair, expire, acl, readers
 
 import { Command } from 'commander';
-import { EXIT } from '../../base/exit.ts';
-import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../command.ts';
-import { columns } from '../output.ts';
+import { EXIT } from '../../../base/exit.ts';
+import { type CommandContext, type CommonOptions, common, type DryRunOptions } from '../../command.ts';
+import { columns } from '../../output.ts';
+import { mailboxAclCommand } from './acl.ts';
+import { mailboxReadersCommand } from './readers.ts';
 
 interface CheckOptions extends CommonOptions {
   readonly account?: string;
@@ -66,5 +68,7 @@ export function mailboxCommand(context: CommandContext): Command {
         return others === 0 ? list : `${list}\nand ${others} more folders`;
       });
     });
+  mailbox.addCommand(mailboxAclCommand(context));
+  mailbox.addCommand(mailboxReadersCommand(context));
   return mailbox;
 }
