@@ -4,7 +4,7 @@
 // Those of one folder of units share processes, a suite a file: most of what one took alone was loading the same modules
 // Exit   0: all passed, or were skipped for want of a peer; 1: one did not, or a process ended before its tests were over: the last is named
 //
-// Twice as many at a time as the machine has cores: many wait, for a disk, a deadline, or an answer that is held back after a
+// Three times as many at a time as the machine has cores: many wait, for a disk, a deadline, or an answer that is held back after a
 // wrong password. No test judges its time.
 
 import { execFileSync } from 'node:child_process';
@@ -15,7 +15,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 
 const root = resolve(import.meta.dirname, '../..');
-const AT_ONCE = 2 * Math.min(4, availableParallelism());
+const AT_ONCE = 3 * Math.min(4, availableParallelism());
 const TIMEOUT_MS = 1_500_000;
 /** A file that hangs is named, and the others of its process go on. */
 const SUITE_MS = 900_000;
