@@ -25,14 +25,21 @@ export const getacl: CommandDefinition<AclCommand & { readonly name: 'GETACL' }>
     const lines: (readonly [string, string])[] = [];
     // A list is not its mailbox's owner by name: its members are.
     if (party?.address !== undefined && !party.isList) lines.push([octets(party.address), withOld(MAILBOX_RIGHTS)]);
+    const given: (readonly [string, string])[] = [];
     for (const row of party === undefined ? [] : aclOf(reader, party, { owner, mailbox: id })) {
       const identifier = textOfIdentity(rights.parties, row);
-      if (identifier !== undefined) lines.push([octets(identifier), withOld(row.rights)]);
+      if (identifier !== undefined) given.push([octets(identifier), withOld(row.rights)]);
     }
-    session.write(encodeAcl(spelled(session, name, { owner, name }), lines));
+    given.sort(([one], [other]) => (placeOf(one) < placeOf(other) ? -1 : 1));
+    session.write(encodeAcl(spelled(session, name, { owner, name }), [...lines, ...given]));
     return ok('GETACL completed');
   },
 };
+
+/** By name: what is taken away, `-NAME`, stands behind what is given to that name. */
+function placeOf(identifier: string): string {
+  return identifier.startsWith('-') ? `${identifier.slice(1)} -` : identifier;
+}
 
 export const listrights: CommandDefinition<AclCommand & { readonly name: 'LISTRIGHTS' }> = {
   states: LOGGED_IN,
