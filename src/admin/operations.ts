@@ -79,6 +79,10 @@ export interface AdminParts
 }
 
 export function adminOperations(parts: AdminParts) {
+  return [...peopleAndPlaces(parts), ...directoryAndTables(parts), ...mailAndDoors(parts)] as const;
+}
+
+function peopleAndPlaces(parts: AdminParts) {
   return [
     status(parts),
     domainAdd(parts),
@@ -107,6 +111,11 @@ export function adminOperations(parts: AdminParts) {
     tokenAdd(parts),
     tokenList(parts),
     tokenRemove(parts),
+  ] as const;
+}
+
+function directoryAndTables(parts: AdminParts) {
+  return [
     route(parts),
     ruleList(parts),
     ruleTest(parts),
@@ -131,6 +140,11 @@ export function adminOperations(parts: AdminParts) {
     syncFromDns(parts),
     syncSource(parts),
     syncFromZone(parts),
+  ] as const;
+}
+
+function mailAndDoors(parts: AdminParts) {
+  return [
     dkimList(parts),
     dkimRotate(parts),
     dkimImport(parts),
