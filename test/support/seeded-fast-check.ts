@@ -14,6 +14,7 @@ const LONG = [
   'LDAP_LONG',
   'MODEL_RUNS',
   'PLAN_RUNS',
+  'READERS_RUNS',
   'RULES_RUNS',
   'SPACE_RUNS',
   'WAYPOST_FUZZ_RUNS',
