@@ -264,7 +264,8 @@ export function listOfTarget({ options }: Target): ListOfTarget | undefined {
 /** For people: `store, account 7`, `smtp to remote.example`, `forward to x@remote.example by ann@acme.example`. The recipient that was asked for is left out. */
 export function targetText({ channel, destination, options }: Target): string {
   if (destination !== '') return `${channel} to ${destination}`;
-  const { from: _, quota: __, part: ___, of: ____, by, to, heldBy, ...others } = options;
+  // Whether the folder takes it is not known here.
+  const { from: _, quota: __, part: ___, of: ____, folder: _____, by, to, heldBy, ...others } = options;
   const held = heldBy === undefined ? '' : `, held: ${heldBy}`;
   // Whose it is says more than the numbers of the entry and of the account.
   if (by !== undefined) return `${channel}${to === undefined ? '' : ` to ${to}`} by ${by}${held}`;
