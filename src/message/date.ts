@@ -1,8 +1,8 @@
-// Dates of mail: RFC 5322 date-time, IMAP date-time and date, between text and numbers.
+// Dates of mail: RFC 5322 date-time, IMAP date-time and date, between text and numbers; RFC 3339 from text.
 //
 // Written  always in UTC (+0000), so that a text depends on nothing but the instant
-// Read     RFC 5322 as tolerantly as old mail needs (never throws), IMAP strictly (SyntaxFailure)
-// RFC 5322 §3.3 §4.3, RFC 3501 §9 date-time, date
+// Read     RFC 5322 as tolerantly as old mail needs (never throws), IMAP strictly (SyntaxFailure), RFC 3339 strictly (undefined)
+// RFC 5322 §3.3 §4.3, RFC 3501 §9 date-time, date, RFC 3339 §5.6
 
 import { ALNUM, DIGIT } from '../base/characters.ts';
 import { Cursor } from '../base/cursor.ts';
@@ -233,4 +233,15 @@ function zoneOf(cursor: Cursor): number {
   if (text.length !== 4) return 0;
   const minutes = Number(text.slice(0, 2)) * 60 + Number(text.slice(2));
   return isWest ? -minutes : minutes;
+}
+
+/** A date of RFC 3339 with its zone: epoch milliseconds. */
+export function parseInstant(text: string): number | undefined {
+  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text)) return undefined;
+  const at = Date.parse(text);
+  // 31 April is the first of May to some.
+  const day = Number(text.slice(8, 10));
+  const isOfItsMonth =
+    day >= 1 && day <= new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate();
+  return Number.isNaN(at) || !isOfItsMonth ? undefined : at;
 }

@@ -12,6 +12,7 @@ import { compileDomain, recipientKindOf } from '../routing/compile.ts';
 import { nameIn } from '../routing/containers.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
 import { dropIdentity, moveRights } from '../store/acl.ts';
+import { dropUrlKeysOf } from '../store/url-keys.ts';
 import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
 import { noteDesired } from '../zones/outbox.ts';
@@ -50,7 +51,10 @@ function noteZoneSource(tx: Transaction, { before, after }: ChangedEntry): undef
 async function noteRights(tx: Transaction, { before, after }: ChangedEntry): Promise<undefined> {
   const entries = [before, after].filter((entry) => entry !== undefined);
   const kinds = entries.map(recipientKindOf);
-  if (after === undefined) await dropIdentity(tx, before!.uuid);
+  if (after === undefined) {
+    await dropIdentity(tx, before!.uuid);
+    await dropUrlKeysOf(tx, before!.uuid);
+  }
   // Nobody has known a user before who comes now.
   if (kinds.includes('group') || (before !== undefined && kinds.includes('user')) || entries.some(compileDomain))
     moveRights(tx);

@@ -12,6 +12,7 @@ import { setAcl } from '../store/acl.ts';
 import type { MailboxKey } from '../store/mailbox-key.ts';
 import { findMailbox } from '../store/mailboxes.ts';
 import { ANYONE, MAILBOX_RIGHTS, type RightsChange } from '../store/rights.ts';
+import { makeUrlKeys } from '../store/url-keys.ts';
 import {
   addDomain,
   addGroup,
@@ -198,11 +199,19 @@ test('an entry that goes takes along what it was given', async (context) => {
   const bob = uuid('bob@acme.example');
   const more = { change: 'replace' as const, negative: false, before: '' };
   await writer.execute(setAcl, { owner, mailbox, identity: bob, rights: 'lr', ...more });
+  const account = readAccount(reader, { uuid: bob, tenant: TENANT });
+  await writer.execute(makeUrlKeys, [
+    { account, owner, mailbox },
+    { account, owner: account, mailbox },
+    { account: owner, owner: account, mailbox },
+    { account: owner, owner, mailbox },
+  ]);
   assert.equal(entryByUuid(reader, bob)?.uuid, bob);
   const before = directory.shared.rightsMoves();
   await apply(remove(userDn('bob@acme.example')));
   assert.notEqual(directory.shared.rightsMoves(), before);
   assert.equal(reader.get('SELECT count(*) AS n FROM acl')?.['n'], 0);
+  assert.deepEqual(reader.arrays('SELECT account, owner FROM url_key'), [[owner, owner]]);
 });
 
 test("a list's mailbox is its members' to read and its owners' to do anything in, until a row says otherwise", async (context) => {

@@ -62,6 +62,7 @@ import { replace } from '../store/replace.ts';
 import { searchIndexOperations } from '../store/search-index/searched.ts';
 import { countSegments, endRewrite, endSegments, leavePlain, moveMessages } from '../store/space.ts';
 import { storeUnit } from '../store/tables.ts';
+import { makeUrlKeys, resetUrlKeys } from '../store/url-keys.ts';
 import { keepUsedChannel } from '../transfer/channel-guard.ts';
 import { transferOperations } from '../transfer/operations.ts';
 import { placeParts } from '../transfer/place-parts.ts';
@@ -113,6 +114,8 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     assignQuotaRoot,
     createMailbox,
     setAcl,
+    makeUrlKeys,
+    resetUrlKeys,
     deleteMailbox,
     ...searchIndexOperations,
     renameMailbox,

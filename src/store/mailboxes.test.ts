@@ -18,6 +18,7 @@ import {
 } from './mailboxes.ts';
 import { messagesBetween } from './messages.ts';
 import { TestStore, uidRange } from './testing.ts';
+import { makeUrlKeys, readUrlKey, resetUrlKeys } from './url-keys.ts';
 
 async function open(context: TestContext) {
   const store = new TestStore();
@@ -168,4 +169,35 @@ test('subscriptions are names, whether a mailbox is there or not', async (contex
   assert.deepEqual(listSubscriptions(box.reader, box.account), ['later']);
   await box.unsubscribe('later');
   await assert.rejects(box.unsubscribe('later'), { kind: 'not-found' });
+});
+
+test('a mailbox that goes takes along all keys for URLs of its messages, an account keeps those for others', async (context) => {
+  const box = await open(context);
+  await box.create('a');
+  const { writer } = box.store.database;
+  const [owner, mailbox] = [box.account, box.find('a')!.id];
+  const other = await box.store.account();
+  const places = [
+    { account: owner, owner, mailbox },
+    { account: owner, owner, mailbox: INBOX },
+    { account: other, owner, mailbox },
+  ];
+  const keys = () => places.map((place) => readUrlKey(box.reader, place));
+  await writer.execute(makeUrlKeys, places);
+  const made = keys();
+  assert.deepEqual(
+    made.map((key) => key?.length),
+    [32, 32, 32],
+  );
+  assert.notDeepEqual(made[0], made[1]);
+  await writer.execute(makeUrlKeys, places);
+  assert.deepEqual(keys(), made);
+  await writer.execute(resetUrlKeys, { account: other, place: { owner, mailbox: INBOX } });
+  assert.deepEqual(keys(), made);
+  await box.remove('a');
+  assert.deepEqual(keys(), [undefined, made[1], undefined]);
+  await assert.rejects(writer.execute(makeUrlKeys, places), { kind: 'not-found' });
+  assert.deepEqual(keys(), [undefined, made[1], undefined]);
+  await writer.execute(resetUrlKeys, { account: owner });
+  assert.deepEqual(keys(), [undefined, undefined, undefined]);
 });

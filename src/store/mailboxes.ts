@@ -10,6 +10,7 @@ import { operation, type Reader, type Row, type Transaction, type Value } from '
 import { createMailboxRow, INBOX, nextModseq } from './accounts.ts';
 import { checkRightsRevision, dropAcl, inheritAcl } from './acl.ts';
 import type { MailboxKey } from './mailbox-key.ts';
+import { dropUrlKeysIn } from './url-keys.ts';
 
 export interface Mailbox {
   readonly owner: AccountId;
@@ -301,6 +302,7 @@ export const deleteMailbox = operation('store.deleteMailbox', async (tx, args: M
   // A mailbox of a million messages must not hold up the writer: collect.ts takes its rows away in slices.
   await tx.run('INSERT INTO doomed_mailbox (account, mailbox) VALUES (?, ?)', owner, mailbox.id);
   await dropAcl(tx, { owner, mailbox: mailbox.id });
+  await dropUrlKeysIn(tx, { owner, mailbox: mailbox.id });
   // A new row, so that a session that has the old mailbox selected sees that it is gone.
   if (children !== undefined) await createMailboxRow(tx, owner, name, { selectable: false });
   tx.afterCommit({ kind: 'mailboxes', account: owner });

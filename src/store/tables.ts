@@ -22,6 +22,7 @@
 //   reader_status    flags that one who reads a mailbox of another's has set: all but \Deleted, rows only for messages that this
 //                    reader has changed (reader-status.ts). An expunge takes them along
 //   reader_mailbox   how many of those have \Seen, and the modseq of the last change
+//   url_key          what an account signs URLs of messages with, a key for each mailbox in which it has done so (url-keys.ts)
 //
 // modseq comes from one counter, one step an operation: it grows over each account and mailbox, without being dense.
 
@@ -279,6 +280,19 @@ export const storeUnit: Unit = {
               AND flags & 1 = 1);
            DELETE FROM reader_status WHERE owner = OLD.account AND mailbox = OLD.mailbox AND uid = OLD.uid;
          END`,
+      ],
+    },
+    {
+      version: 12,
+      statements: [
+        `CREATE TABLE url_key (
+          account INTEGER NOT NULL,
+          owner INTEGER NOT NULL,
+          mailbox INTEGER NOT NULL,
+          key BLOB NOT NULL,
+          PRIMARY KEY (account, owner, mailbox)
+        ) WITHOUT ROWID`,
+        'CREATE INDEX url_key_mailbox ON url_key (owner, mailbox)',
       ],
     },
   ],

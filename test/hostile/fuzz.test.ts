@@ -122,6 +122,8 @@ const imapSeeds = [
   'a SETQUOTA "" (STORAGE 512 MESSAGE 3)\r\nb STATUS INBOX (DELETED-STORAGE APPENDLIMIT)\r\nc UNAUTHENTICATE\r\n',
   'a REPLACE 1 INBOX (\\Draft) {3+}\r\nabc\r\nb UID REPLACE * "Drafts" " 1-Jan-2020 00:00:00 +0000" ~{3+}\r\nabc\r\n',
   'a APPEND INBOX CATENATE (URL "/INBOX/;UID=1/;SECTION=HEADER" TEXT {5+}\r\nabcde URL {13+}\r\n/INBOX/;UID=1 TEXT {3+}\r\nxyz)\r\n',
+  'a GENURLAUTH "imap://mallory%40acme.example@x/INBOX/;UID=1;EXPIRE=2030-01-01T00:00:00Z;URLAUTH=user+x" INTERNAL {14+}\r\n/INBOX/;UID=1x INTERNAL\r\nb RESETKEY INBOX INTERNAL\r\nc RESETKEY\r\n',
+  'a URLFETCH "imap://mallory%40acme.example@x/INBOX/;UID=1/;SECTION=1;URLAUTH=anonymous:internal:0191354a473744909de610943775f92038" /INBOX/;UID=1 "x"\r\n',
   'a APPEND INBOX CATENATE (URL "imap://mallory%40acme.example@x/INBOX;UIDVALIDITY=3/;UID=1/;PARTIAL=1.2")\r\n',
   'a LIST (SUBSCRIBED RECURSIVEMATCH) "" (INBOX "%/*") RETURN (CHILDREN STATUS (MESSAGES SIZE DELETED))\r\nb NAMESPACE\r\n',
   'a CREATE "x/y" (USE (\\Sent \\Junk))\r\nb LIST (SPECIAL-USE) "" * RETURN (SPECIAL-USE)\r\nc LOGIN {70000+}\r\nxyz\r\n',

@@ -14,6 +14,7 @@ import { enable } from './commands/enable.ts';
 import { esearch } from './commands/esearch.ts';
 import { expunge } from './commands/expunge.ts';
 import { fetch } from './commands/fetch.ts';
+import { genurlauth } from './commands/genurlauth.ts';
 import { getacl, listrights, myrights } from './commands/getacl.ts';
 import { getquota } from './commands/getquota.ts';
 import { getquotaroot } from './commands/getquotaroot.ts';
@@ -29,6 +30,7 @@ import { namespace } from './commands/namespace.ts';
 import { noop } from './commands/noop.ts';
 import { rename } from './commands/rename.ts';
 import { replace } from './commands/replace.ts';
+import { resetkey } from './commands/resetkey.ts';
 import { search } from './commands/search.ts';
 import { examine, select } from './commands/select.ts';
 import { deleteacl, setacl } from './commands/setacl.ts';
@@ -42,6 +44,7 @@ import { thread } from './commands/thread.ts';
 import { uidbatches } from './commands/uidbatches.ts';
 import { unauthenticate } from './commands/unauthenticate.ts';
 import { unselect } from './commands/unselect.ts';
+import { urlfetch } from './commands/urlfetch.ts';
 import { type CommandEntry, entry } from './handler.ts';
 
 export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, CommandEntry>([
@@ -92,6 +95,9 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['REPLACE', entry(replace)],
   ['MOVE', entry(move)],
   ['UIDBATCHES', entry(uidbatches)],
+  ['GENURLAUTH', entry(genurlauth)],
+  ['URLFETCH', entry(urlfetch)],
+  ['RESETKEY', entry(resetkey)],
 ]);
 
 /** Those that may stand behind UID. RFC 3501 §6.4.8, RFC 4315 §2.1, RFC 5256 §5, RFC 6851 §3 */

@@ -1,9 +1,11 @@
-// The bytes that a URL in CATENATE names: a message of this account, or a part of one.
+// The bytes that a URL names: a message, or a part of one.
 //
 // In      the URL as the client wrote it
 // Out     its bytes in pieces of BLOB_CHUNK_BYTES, its size before the first
-// Errors  NO [BADURL "..."] for one that does not parse, of another server or user, of what is not there (any more)
-// RFC 4469 §3, §5, RFC 5092 §2
+// URLs    in CATENATE of the own account, or signed; in URLFETCH signed
+// Errors  CATENATE: NO [BADURL "..."] for one that does not parse, of another server or user, of what is not there (any more), or that
+//         does not hold; URLFETCH: undefined
+// RFC 4467 §6, §7, RFC 4469 §3, §5, RFC 5092 §2
 
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure } from '../../base/failure.ts';
@@ -11,12 +13,14 @@ import { idOf, type Uid } from '../../base/ids.ts';
 import { cutHeaderFields, findSection } from '../../message/section.ts';
 import { decodeStructure } from '../../message/structure.ts';
 import { BLOB_CHUNK_BYTES } from '../../store/blobs.ts';
+import type { MailboxKey } from '../../store/mailbox-key.ts';
 import type { Mailbox } from '../../store/mailboxes.ts';
 import { type MessageRow, messagesBetween } from '../../store/messages.ts';
 import { type MessageUrl, parseMessageUrl } from '../../wire/imap/message-url.ts';
 import type { ImapConversation } from './conversation.ts';
 import { ImapFailure } from './errors.ts';
 import { findNamed } from './named-mailbox.ts';
+import { isAuthorized, type UrlUser, urlUser } from './url-authorization.ts';
 
 export interface LinkedBytes {
   readonly sizeBytes: number;
@@ -24,16 +28,54 @@ export interface LinkedBytes {
   copy(take: (piece: Buffer) => Promise<void> | undefined): Promise<void>;
 }
 
+/** Of CATENATE. */
 export async function linkedBytes(session: ImapConversation, text: string): Promise<LinkedBytes> {
   const url = parsed(text);
+  if (url?.authorization !== undefined) {
+    const linked = await authorizedBytes(session, text);
+    // Why says nothing: it would tell what others have.
+    if (linked === undefined) throw badUrl(text, 'The URL gives you nothing');
+    return linked;
+  }
   if (url === undefined || !isOfHere(session, url)) throw badUrl(text, 'There is no such URL here');
-  const row = messageOf(session, url);
-  if (row === undefined) throw badUrl(text, 'There is no such message');
+  const found = foundMessage(session, url);
+  if (found === undefined) throw badUrl(text, 'There is no such message');
+  return (await bytesOf(session, found.row, url)) ?? missingPart(text);
+}
+
+/** Of URLFETCH. */
+export async function authorizedBytes(session: ImapConversation, text: string): Promise<LinkedBytes | undefined> {
+  const url = parsed(text);
+  const user = url && urlUser(session, url);
+  const found = user && foundMessage(user, url);
+  if (url === undefined || found === undefined || !isAuthorized(session, url, user!, found.key)) return undefined;
+  return bytesOf(session, found.row, url);
+}
+
+/** Of GENURLAUTH: in which mailbox what the session's own user is to sign lies. */
+export async function signedPlace(session: ImapConversation, text: string, url: MessageUrl): Promise<MailboxKey> {
+  const user = urlUser(session, url);
+  if (user?.reader !== session.reader || url.authorization?.token !== undefined)
+    throw badUrl(text, 'It is no URL that you can authorize');
+  const found = foundMessage(user, url);
+  if (found === undefined) throw badUrl(text, 'There is no such message');
+  if ((await bytesOf(session, found.row, url)) === undefined) missingPart(text);
+  return found.key;
+}
+
+function missingPart(text: string): never {
+  throw badUrl(text, 'The message has no such part');
+}
+
+async function bytesOf(
+  session: Pick<ImapConversation, 'door' | 'gone'>,
+  row: MessageRow,
+  { section, partial }: MessageUrl,
+): Promise<LinkedBytes | undefined> {
   const { blobs } = session.door;
-  const { section, partial } = url;
   const found =
     section === undefined ? { start: 0, end: row.blob.length } : findSection(decodeStructure(row.structure), section);
-  if (found === undefined) throw badUrl(text, 'The message has no such part');
+  if (found === undefined) return undefined;
   const offset = partial?.offset ?? 0;
   const length = partial?.length ?? Number.POSITIVE_INFINITY;
   if (section?.text === 'HEADER.FIELDS' || section?.text === 'HEADER.FIELDS.NOT') {
@@ -71,21 +113,27 @@ function isOfHere({ door, record, address }: ImapConversation, { server }: Messa
   );
 }
 
-function messageOf(session: ImapConversation, { mailbox: name, uidValidity, uid }: MessageUrl): MessageRow | undefined {
-  const mailbox = named(session, name);
-  if (mailbox?.selectable !== true) return undefined;
-  if (uidValidity !== undefined && uidValidity !== mailbox.uidValidity) return undefined;
-  const access = { owner: mailbox.owner, mailbox: mailbox.id, reader: session.reader };
-  const range = [idOf<Uid>(uid), idOf<Uid>(uid)] as const;
-  return messagesBetween(session.door.reader, access, range, 1)[0];
+interface FoundMessage {
+  readonly row: MessageRow;
+  readonly key: MailboxKey;
 }
 
-/** A name that cannot be is one of no mailbox. */
-function named(session: ImapConversation, name: string): Mailbox | undefined {
+function foundMessage(user: UrlUser, { mailbox: name, uidValidity, uid }: MessageUrl): FoundMessage | undefined {
+  const mailbox = named(user, name);
+  if (mailbox?.selectable !== true) return undefined;
+  if (uidValidity !== undefined && uidValidity !== mailbox.uidValidity) return undefined;
+  const key = { owner: mailbox.owner, mailbox: mailbox.id };
+  const range = [idOf<Uid>(uid), idOf<Uid>(uid)] as const;
+  const [row] = messagesBetween(user.door.reader, { ...key, reader: user.reader }, range, 1);
+  return row && { row, key };
+}
+
+/** A name that cannot be is one of no mailbox, and so is one that cannot be read. */
+function named(user: UrlUser, name: string): Mailbox | undefined {
   try {
-    return findNamed(session, name);
+    return findNamed(user, name, 'r');
   } catch (error) {
-    if (error instanceof Failure && error.kind === 'invalid') return undefined;
+    if (error instanceof Failure && (error.kind === 'invalid' || error.kind === 'denied')) return undefined;
     throw error;
   }
 }

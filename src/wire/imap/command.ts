@@ -27,6 +27,7 @@ import type { StatusCommand } from './commands/status.ts';
 import type { StoreCommand } from './commands/store.ts';
 import type { ThreadCommand } from './commands/thread.ts';
 import type { UidBatchesCommand } from './commands/uidbatches.ts';
+import type { GenUrlAuthCommand, ResetKeyCommand, UrlFetchCommand } from './commands/urlauth.ts';
 
 export type ImapCommand =
   | SimpleCommand
@@ -56,4 +57,7 @@ export type ImapCommand =
   | StoreCommand
   | CopyCommand
   | ExpungeCommand
-  | UidBatchesCommand;
+  | UidBatchesCommand
+  | GenUrlAuthCommand
+  | UrlFetchCommand
+  | ResetKeyCommand;

@@ -1,12 +1,15 @@
-// The URL of a message, or of a part of one, by one cursor. RFC 5092 §2, §11, RFC 4469 §3
+// The URL of a message, or of a part of one, by one cursor. RFC 5092 §2, §11, RFC 4469 §3, RFC 4467 §3, §9
 //
 // In      `imap://user@host:port/mailbox;UIDVALIDITY=n/;UID=n/;SECTION=s/;PARTIAL=o.n`, or its path alone, which is of this server
+//         `;EXPIRE=date;URLAUTH=access:INTERNAL:token` behind it: what it authorizes whom to, without the token what it is to
 // Out     its parts, decoded
+// Limits  URL_LENGTH_MAX
 // Errors  SyntaxFailure
 
 import { isUtf8 } from 'node:buffer';
 import { characterClass } from '../../base/characters.ts';
 import { Cursor } from '../../base/cursor.ts';
+import { parseInstant } from '../../message/date.ts';
 import { parseSection } from './body-section.ts';
 import { ImapCursor } from './grammar.ts';
 import type { BodySection } from './values.ts';
@@ -22,16 +25,48 @@ export interface MessageUrl {
   readonly section: BodySection | undefined;
   /** `length` is Infinity where none is said. */
   readonly partial: { readonly offset: number; readonly length: number } | undefined;
+  /** Undefined: it says where the message is, and lets nobody see it. */
+  readonly authorization: UrlAuthorization | undefined;
 }
+
+export interface UrlAuthorization {
+  /** Epoch milliseconds; undefined: never. */
+  readonly expire: number | undefined;
+  readonly access: UrlAccess;
+  /** As it was written, up to the mechanism: what the token is made of. */
+  readonly rump: string;
+  /** Undefined: it has none yet. */
+  readonly token: UrlToken | undefined;
+}
+
+/** Who may use it. RFC 4467 §3 */
+export type UrlAccess =
+  | { readonly kind: 'user' | 'submit'; readonly name: string }
+  | { readonly kind: 'authuser' | 'anonymous' };
+
+export interface UrlToken {
+  /** In upper case. */
+  readonly mechanism: string;
+  /** Hexadecimal digits, in lower case. */
+  readonly digits: string;
+}
+
+/** The longest name of a mailbox has 500 characters, of 9 each at most. */
+const URL_LENGTH_MAX = 8192;
+/** RFC 4467 §9 */
+const TOKEN_DIGITS_MIN = 32;
 
 /** Without `;`, which parts parameters from names, `@` and `/`. */
 const USER_CHAR = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], "-._~!$'()*+,&=%");
 const HOST_CHAR = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-._[]:');
 const PATH_CHAR = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], "-._~!$'()*+,&=%/:@");
 const HEX = characterClass('0123456789ABCDEFabcdef');
+const MECHANISM_CHAR = characterClass([0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a], '-.');
+const INSTANT_CHAR = characterClass([0x30, 0x39], '+-.:TZtz');
 
 export function parseMessageUrl(text: string): MessageUrl {
   const cursor = new Cursor(text);
+  if (text.length > URL_LENGTH_MAX) cursor.fail(`a URL of at most ${URL_LENGTH_MAX} characters`);
   const server = cursor.tryWord('IMAP://') ? parseServer(cursor) : undefined;
   cursor.take('/');
   let name = cursor.run(PATH_CHAR);
@@ -45,8 +80,38 @@ export function parseMessageUrl(text: string): MessageUrl {
   const uid = cursor.number(10);
   const section = cursor.tryWord('/;SECTION=') ? sectionOf(decoded(cursor, cursor.run(USER_CHAR))) : undefined;
   const partial = cursor.tryWord('/;PARTIAL=') ? parsePart(cursor) : undefined;
+  const authorization = cursor.atEnd ? undefined : parseAuthorization(cursor);
   cursor.end();
-  return { server, mailbox: decoded(cursor, name), uidValidity, uid, section, partial };
+  return { server, mailbox: decoded(cursor, name), uidValidity, uid, section, partial, authorization };
+}
+
+function parseAuthorization(cursor: Cursor): UrlAuthorization {
+  let expire: number | undefined;
+  if (cursor.tryWord(';EXPIRE=')) expire = parseInstant(cursor.run(INSTANT_CHAR)) ?? cursor.fail('a date of RFC 3339');
+  if (!cursor.tryWord(';URLAUTH=')) cursor.fail('";URLAUTH="');
+  const access = parseAccess(cursor);
+  const rump = cursor.text.slice(0, cursor.at);
+  return { expire, access, rump, token: cursor.tryTake(':') ? parseToken(cursor) : undefined };
+}
+
+function parseAccess(cursor: Cursor): UrlAccess {
+  if (cursor.tryWord('AUTHUSER')) return { kind: 'authuser' };
+  if (cursor.tryWord('ANONYMOUS')) return { kind: 'anonymous' };
+  const kind = cursor.tryWord('USER+')
+    ? 'user'
+    : cursor.tryWord('SUBMIT+')
+      ? 'submit'
+      : cursor.fail('an access identifier');
+  const name = cursor.run(USER_CHAR);
+  return { kind, name: name === '' ? cursor.fail('a user') : decoded(cursor, name) };
+}
+
+function parseToken(cursor: Cursor): UrlToken {
+  const mechanism = cursor.run(MECHANISM_CHAR).toUpperCase();
+  cursor.take(':');
+  const digits = cursor.run(HEX).toLowerCase();
+  if (mechanism === '' || digits.length < TOKEN_DIGITS_MIN) cursor.fail('a mechanism and a token');
+  return { mechanism, digits };
 }
 
 function parseServer(cursor: Cursor): MessageUrl['server'] {

@@ -11,6 +11,7 @@
 import { Cursor, SyntaxFailure } from '../../base/cursor.ts';
 import { DAY_MS } from '../../base/duration.ts';
 import { Failure } from '../../base/failure.ts';
+import { parseInstant } from '../../message/date.ts';
 import type {
   BodyKind,
   DeliverBy,
@@ -154,17 +155,6 @@ function hold(words: Draft<MailWords>, at: number, now: number): void {
   if (words.holdUntil !== undefined) throw expected('HOLDFOR or HOLDUNTIL, not both');
   if (at - now > FUTURE_RELEASE_MS) throw expected('a release within 30 days');
   words.holdUntil = at;
-}
-
-/** A date of RFC 3339 with its zone, to the second. */
-function parseInstant(text: string): number | undefined {
-  if (!/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)$/.test(text)) return undefined;
-  const at = Date.parse(text);
-  // 31 April is the first of May to some.
-  const day = Number(text.slice(8, 10));
-  const isOfItsMonth =
-    day >= 1 && day <= new Date(Date.UTC(Number(text.slice(0, 4)), Number(text.slice(5, 7)), 0)).getUTCDate();
-  return Number.isNaN(at) || !isOfItsMonth ? undefined : at;
 }
 
 /** `120;R`, `-60;NT`: seconds from now, what then, and whether a report of relaying is wanted. */

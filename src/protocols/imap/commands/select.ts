@@ -1,4 +1,4 @@
-// SELECT and EXAMINE. RFC 3501 §6.3.1 §6.3.2, RFC 7162 §3.1.2 §3.1.8 §3.2.5 §3.2.11, RFC 9051 §6.3.2, RFC 9586 §3, RFC 8474 §4.2
+// SELECT and EXAMINE. RFC 3501 §6.3.1 §6.3.2, RFC 4467 §8, RFC 7162 §3.1.2 §3.1.8 §3.2.5 §3.2.11, RFC 9051 §6.3.2, RFC 9586 §3, RFC 8474 §4.2
 
 import { Failure } from '../../../base/failure.ts';
 import type { MailboxRight } from '../../../store/rights.ts';
@@ -83,6 +83,7 @@ function describe({ enabled }: ImapConversation, selected: SelectedMailbox): str
   text += `* OK [UIDVALIDITY ${uidValidity}] UIDs are valid\r\n`;
   text += `* OK [UIDNEXT ${selected.uidNext}] Predicted next UID\r\n`;
   text += `${permanentFlags}\r\n* OK [HIGHESTMODSEQ ${selected.modseq}] Highest\r\n`;
+  text += '* OK [URLMECH INTERNAL] How URLs are authorized\r\n';
   return `${text}* OK [MAILBOXID (${mailboxObjectId(selected.access.owner, selected.access.mailbox)})] Its identifier\r\n`;
 }
 

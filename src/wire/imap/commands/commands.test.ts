@@ -33,6 +33,7 @@ import { parseSort } from './sort.ts';
 import { parseStatus } from './status.ts';
 import { parseStore } from './store.ts';
 import { parseThread } from './thread.ts';
+import { parseGenUrlAuth, parseResetKey, parseUrlFetch } from './urlauth.ts';
 
 const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['NOOP', parseSimple('NOOP')],
@@ -57,6 +58,9 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['CANCELUPDATE', parseCancelUpdate],
   ['SORT', (cursor) => parseSort(cursor, false)],
   ['UID SORT', (cursor) => parseSort(cursor, true)],
+  ['GENURLAUTH', parseGenUrlAuth],
+  ['URLFETCH', parseUrlFetch],
+  ['RESETKEY', parseResetKey],
   ['THREAD', (cursor) => parseThread(cursor, false)],
   ['UID THREAD', (cursor) => parseThread(cursor, true)],
   ['FETCH', (cursor) => parseFetch(cursor, false)],
@@ -714,7 +718,12 @@ appends.push(
 );
 
 test('URLs of messages', () => {
-  const base = { server: undefined, uidValidity: undefined, section: undefined, partial: undefined };
+  const base = {
+    ...{ server: undefined, uidValidity: undefined, section: undefined },
+    ...{ partial: undefined, authorization: undefined },
+  };
+  const joe = { user: 'joe@x.example', host: 'h' };
+  const digits = '91354a473744909de610943775f92038';
   const cases: readonly [string, MessageUrl][] = [
     ['/INBOX/;UID=20', { ...base, mailbox: 'INBOX', uid: 20 }],
     [
@@ -724,6 +733,29 @@ test('URLs of messages', () => {
         ...{ mailbox: 'Entwürfe/a', uidValidity: 385759045, uid: 20 },
         section: { part: [1], text: 'MIME', fields: [] },
         partial: { offset: 0, length: 1024 },
+        authorization: undefined,
+      },
+    ],
+    [
+      `imap://joe%40x.example@h/x/;uid=20;expire=2026-11-28T01:00:00.5+01:00;urlauth=submit+a%3Ab:internal:${digits.toUpperCase()}`,
+      {
+        ...{ ...base, server: joe, mailbox: 'x', uid: 20 },
+        authorization: {
+          expire: Date.UTC(2026, 10, 28) + 500,
+          access: { kind: 'submit', name: 'a:b' },
+          rump: 'imap://joe%40x.example@h/x/;uid=20;expire=2026-11-28T01:00:00.5+01:00;urlauth=submit+a%3Ab',
+          token: { mechanism: 'INTERNAL', digits },
+        },
+      },
+    ],
+    [
+      '/x/;UID=20/;PARTIAL=3;URLAUTH=authuser',
+      {
+        ...{ ...base, mailbox: 'x', uid: 20, partial: { offset: 3, length: Infinity } },
+        authorization: {
+          ...{ expire: undefined, access: { kind: 'authuser' }, token: undefined },
+          rump: '/x/;UID=20/;PARTIAL=3;URLAUTH=authuser',
+        },
       },
     ],
     [
@@ -749,6 +781,19 @@ test('URLs of messages', () => {
     '/x%ff/;UID=1',
     '/x/;UID=1/;SECTION=FOO',
     'imap://h',
+    '/x/;UID=1;EXPIRE=2026-11-28T00:00:00Z',
+    '/x/;UID=1;EXPIRE=2026-02-30T00:00:00Z;URLAUTH=anonymous',
+    '/x/;UID=1;EXPIRE=2026-11-28;URLAUTH=anonymous',
+    '/x/;UID=1;URLAUTH=',
+    '/x/;UID=1;URLAUTH=user+',
+    '/x/;UID=1;URLAUTH=user+a@b',
+    '/x/;UID=1;URLAUTH=nobody',
+    '/x/;UID=1;URLAUTH=anonymousx',
+    '/x/;UID=1;URLAUTH=anonymous;EXPIRE=2026-11-28T00:00:00Z',
+    `/x/;UID=1;URLAUTH=anonymous:${digits}`,
+    `/x/;UID=1;URLAUTH=anonymous:internal:${digits.slice(1)}`,
+    `/x/;UID=1;URLAUTH=anonymous:internal:${digits}g`,
+    `/${'x'.repeat(8192)}/;UID=1`,
   ])
     assert.throws(() => parseMessageUrl(text), SyntaxFailure, text);
   fc.assert(
