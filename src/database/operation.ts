@@ -36,7 +36,7 @@ export interface Reader {
 export type Notification =
   // Messages of a mailbox have come, gone or changed, up to this modseq.
   | { readonly kind: 'mailbox'; readonly account: AccountId; readonly mailbox: MailboxId; readonly modseq: Modseq }
-  | { readonly kind: 'mailboxes'; readonly account: AccountId } // mailboxes of this account were made, renamed or deleted
+  | { readonly kind: 'mailboxes'; readonly account: AccountId } // mailboxes of this account were made, renamed, deleted, or subscribed to
   // What lets this entry in has changed, its password or something else; `session` has changed it.
   | {
       readonly kind: 'login';

@@ -406,11 +406,13 @@ export const subscribe = operation('store.subscribe', async (tx, { owner, name }
   const count = await tx.get('SELECT count(*) AS n FROM subscription WHERE account = ?', owner);
   if (Number(count?.['n']) >= MAILBOXES_MAX) throw new Failure('too-many', 'Too many subscriptions');
   await tx.run('INSERT OR IGNORE INTO subscription (account, name) VALUES (?, ?)', owner, name);
+  tx.afterCommit({ kind: 'mailboxes', account: owner });
 });
 
 export const unsubscribe = operation('store.unsubscribe', async (tx, { owner, name }: MailboxName) => {
   const removed = await tx.run('DELETE FROM subscription WHERE account = ? AND name = ?', owner, name);
   if (removed === 0) throw new Failure('not-found', 'No such subscription');
+  tx.afterCommit({ kind: 'mailboxes', account: owner });
 });
 
 /**

@@ -4,7 +4,7 @@ import type { AccountId, MailboxId, Modseq } from '../base/ids.ts';
 import type { WriterClient } from '../database/client.ts';
 import type { SharedState } from '../database/shared.ts';
 
-/** Of which mailbox messages have come, gone or changed, and up to where. Undefined: the account has other mailboxes, or other names. */
+/** Of which mailbox messages have come, gone or changed, and up to where. Undefined: the account has other mailboxes, names, or subscriptions. */
 export type AccountChange = { readonly mailbox: MailboxId; readonly modseq: Modseq } | undefined;
 
 export type WatchAccount = (account: AccountId, changed: (change: AccountChange) => void) => () => void;

@@ -28,6 +28,7 @@ import { lsub } from './commands/lsub.ts';
 import { move } from './commands/move.ts';
 import { namespace } from './commands/namespace.ts';
 import { noop } from './commands/noop.ts';
+import { notify } from './commands/notify.ts';
 import { rename } from './commands/rename.ts';
 import { replace } from './commands/replace.ts';
 import { resetkey } from './commands/resetkey.ts';
@@ -79,6 +80,7 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['SETQUOTA', entry(setquota)],
   ['APPEND', entry(append)],
   ['IDLE', entry(idle)],
+  ['NOTIFY', entry(notify)],
   ['COMPRESS', entry(compress)],
   ['CHECK', entry(check)],
   ['CLOSE', entry(close)],

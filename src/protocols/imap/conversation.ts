@@ -1,11 +1,12 @@
 // What an IMAP command needs of the conversation that it is part of; the session implements it.
 
 import type { StandingLogin } from '../../auth/standing-login.ts';
-import type { AccountId } from '../../base/ids.ts';
+import type { AccountId, Uid } from '../../base/ids.ts';
 import type { ConnectionRecord } from '../../net/connection.ts';
 import type { Quota } from '../../store/quota.ts';
 import type { Line } from '../../wire/framer.ts';
 import type { ImapFrame } from '../../wire/imap/command-framer.ts';
+import type { FetchItems } from '../../wire/imap/commands/fetch.ts';
 import type { ImapDoor } from './door.ts';
 import type { EnableName } from './enabled.ts';
 import type { SectionOutput } from './fetched-section.ts';
@@ -33,6 +34,38 @@ export interface ImapLogin {
 export interface SelectionUpdates {
   /** New messages and flags have been reported; messages that are gone still have their numbers. */
   update(): Promise<void>;
+  /** Whether something is to be told of messages that arrive. */
+  readonly wantsArrivals: boolean;
+  /** Those that the last update has found, each time once. */
+  takeArrivals(): readonly ArrivedResults[];
+}
+
+/** New messages among the results of a search, and what is to be told of them. RFC 5465 §7 */
+export interface ArrivedResults {
+  readonly uids: readonly Uid[];
+  readonly fetched: FetchItems;
+}
+
+/** Of which changes of the selected mailbox the client wants to hear. RFC 5465 §6.1 */
+export interface SelectionEvents {
+  /** What comes and goes; without it nothing else. */
+  readonly messages: boolean;
+  readonly flags: boolean;
+  /** Also what goes, when no command runs; else what goes is told as before NOTIFY. */
+  readonly isImmediate: boolean;
+  /** Of each new message. */
+  readonly fetched: FetchItems | undefined;
+}
+
+/** What the client hears of without asking, since NOTIFY. */
+export interface SessionNotifications {
+  readonly selected: SelectionEvents;
+  /** There is something to look at in other mailboxes. */
+  readonly hasNews: boolean;
+  /** Writes the responses that tell of it. */
+  tell(): Promise<void>;
+  /** Nothing more is told. */
+  close(): void;
 }
 
 export interface ImapConversation extends SectionOutput {
@@ -68,6 +101,10 @@ export interface ImapConversation extends SectionOutput {
   logOut(): void;
 
   readonly selected: SelectedMailbox | undefined;
+  /** Undefined: the client has not asked for any. */
+  notifications: SessionNotifications | undefined;
+  /** There is something to tell when no command runs. */
+  noteNews(): void;
   /** Goes with the selected mailbox. */
   updates: SelectionUpdates | undefined;
   /** The selected mailbox of a command that is allowed in the selected state only. */

@@ -15,12 +15,15 @@ export interface CommandDefinition<C extends ImapCommand> {
   run(command: C, session: ImapConversation): Promise<TaggedResponse | undefined> | TaggedResponse;
   /** FETCH, STORE and SEARCH: no EXPUNGE may be sent while they run, but it may for their UID forms. RFC 3501 §7.4.1 */
   readonly usesNumbers?: true;
+  /** EXPUNGE, MOVE and REPLACE: the client hears of what they remove, whatever else it wants to hear of. RFC 5465 §3.1 */
+  readonly removes?: true;
 }
 
 /** A definition of a command; the type of its parsed form stays within it. */
 export interface CommandEntry {
   readonly states: readonly SessionState[];
   readonly usesNumbers: boolean;
+  readonly removes: boolean;
   /** Parses; the result runs it. */
   prepare(
     cursor: ImapCursor,
@@ -32,6 +35,7 @@ export function entry<C extends ImapCommand>(definition: CommandDefinition<C>): 
   return {
     states: definition.states,
     usesNumbers: definition.usesNumbers ?? false,
+    removes: definition.removes ?? false,
     prepare(cursor, byUid) {
       const command = definition.parse(cursor, byUid);
       return (session) => definition.run(command, session);

@@ -2,15 +2,16 @@
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import type { AccountId } from '../../base/ids.ts';
+import { type AccountId, idOf, type MailboxId, type Modseq } from '../../base/ids.ts';
 import { IMAP_SORT_MESSAGES_MAX } from '../../base/limits.ts';
 import { operation, type Reader } from '../../database/operation.ts';
 import { ImapClient } from '../../demo/clients/imap-client.ts';
 import { INBOX } from '../../store/accounts.ts';
+import { setAcl } from '../../store/acl.ts';
 import { expunge } from '../../store/expunge.ts';
 import { FLAGGED } from '../../store/flags.ts';
 import { storeFlags } from '../../store/flags-change.ts';
-import { ownMailbox, type UidRange } from '../../store/mailbox-key.ts';
+import { type MailboxKey, ownMailbox, type UidRange } from '../../store/mailbox-key.ts';
 import { uidRange } from '../../store/testing.ts';
 import { openTestImap, type TestImap } from './testing.ts';
 
@@ -218,4 +219,91 @@ test('more messages than may be put into an order are refused; a search of fewer
   const [found] = await tell(client, 'SORT RETURN (COUNT) (ARRIVAL) UTF-8 UNSEEN');
   assert.match(found!, /COUNT 4$/);
   await client.logout();
+});
+
+/** So many mailboxes beside INBOX, without a message. */
+const addMailboxes = operation(
+  'test.addMailboxes',
+  (tx, { account, count }: { readonly account: AccountId; readonly count: number }) =>
+    tx.run(
+      `INSERT INTO mailbox (account, id, name, uidvalidity, uidnext, modseq, messages, unseen, bytes, recent_from, selectable)
+       WITH RECURSIVE n(id) AS (SELECT 2 UNION ALL SELECT id + 1 FROM n WHERE id <= ?)
+       SELECT ?, id, 'm' || id, id, 1, 1, 0, 0, 0, 1, 1 FROM n`,
+      count,
+      account,
+    ),
+);
+
+/** A message comes into a mailbox, as far as its row tells. */
+const deliverTo = operation('test.deliverTo', async (tx, at: MailboxKey) => {
+  const row = await tx.get("UPDATE counter SET value = value + 1 WHERE name = 'modseq' RETURNING value");
+  const modseq = idOf<Modseq>(row!['value']!);
+  await tx.run(
+    'UPDATE mailbox SET messages = messages + 1, uidnext = uidnext + 1, modseq = ? WHERE account = ? AND id = ?',
+    modseq,
+    at.owner,
+    at.mailbox,
+  );
+  tx.afterCommit({ kind: 'mailbox', account: at.owner, mailbox: at.mailbox, modseq });
+});
+
+test('a commit in one of 10,000 mailboxes makes a session with NOTIFY read at most 4 rows', async () => {
+  const account = await imap.addAccount('many', 'secret');
+  await imap.database.writer.execute(addMailboxes, { account, count: 9999 });
+  const message = '(MessageNew MessageExpunge FlagChange';
+  const sessions: ImapClient[] = [];
+  for (const filter of ['personal', 'subtree m77', 'subscribed']) {
+    const client = await ImapClient.login(imap, 'many', 'secret');
+    await client.command('SUBSCRIBE m77');
+    await client.command('SELECT INBOX');
+    await client.command(`NOTIFY SET (selected ${message})) (${filter} ${message} MailboxName))`);
+    sessions.push(client);
+  }
+  for (const [id, messages] of [
+    [77, 1],
+    [77, 2],
+    [1, 0],
+    [78, 0],
+  ] as const) {
+    const read = await countOf(async () => {
+      await imap.database.writer.execute(deliverTo, { owner: account, mailbox: idOf<MailboxId>(id) });
+      if (messages > 0)
+        for (const client of sessions)
+          assert.match(await client.connection.line(), new RegExp(`^\\* STATUS m77 \\(MESSAGES ${messages} UIDNEXT`));
+      else await sessions[0]!.command('NOOP');
+    });
+    assert.ok(read <= 4 * sessions.length, `${read} rows`);
+  }
+  for (const client of sessions) client.destroy();
+});
+
+/** The first 1000 mailboxes of an owner may be read by somebody else. */
+const showThousand = operation(
+  'test.showThousand',
+  (tx, { owner, identity }: { readonly owner: AccountId; readonly identity: string }) =>
+    tx.run(
+      "INSERT INTO acl (owner, mailbox, identity, negative, rights) SELECT account, id, ?, 0, 'lr' FROM mailbox WHERE account = ? AND id <= 1000",
+      identity,
+      owner,
+    ),
+);
+
+test('over 1000 mailboxes of others are more than NOTIFY tells of', async () => {
+  const { writer } = imap.database;
+  const [owner, reader] = [await imap.addAccount('crowd', 'secret'), await imap.addAccount('onlooker', 'secret')];
+  const identity = imap.door.rights.parties.byAccount(reader)!.uuid;
+  await writer.execute(addMailboxes, { account: owner, count: 1000 });
+  await writer.execute(showThousand, { owner, identity });
+  const client = await ImapClient.login(imap, 'onlooker', 'secret');
+  const command = 'NOTIFY SET (subtree "Other Users" (MessageNew MessageExpunge))';
+  assert.deepEqual(await tell(client, command), []);
+  await writer.execute(deliverTo, { owner, mailbox: idOf<MailboxId>(1000) });
+  assert.match(await client.connection.line(), /^\* STATUS "?Other Users\/crowd\/m1000"? \(MESSAGES 1 /);
+  const given = { identity, negative: false, change: 'replace', rights: 'lr', before: '' } as const;
+  await writer.execute(setAcl, { owner, mailbox: idOf<MailboxId>(1001), ...given });
+  assert.match(await client.connection.line(), /^\* OK \[NOTIFICATIONOVERFLOW\] /);
+  await writer.execute(deliverTo, { owner, mailbox: idOf<MailboxId>(1000) });
+  assert.deepEqual(await tell(client, 'NOOP'), []);
+  assert.match((await tell(client, command)).join(), /^OK \[NOTIFICATIONOVERFLOW\] [^,]+$/);
+  client.destroy();
 });

@@ -12,13 +12,14 @@
 import { Failure } from '../../base/failure.ts';
 import { idOf, type Uid } from '../../base/ids.ts';
 import { summariesBetween } from '../../store/messages.ts';
+import type { FetchItems } from '../../wire/imap/commands/fetch.ts';
 import type { SearchKey } from '../../wire/imap/commands/search.ts';
 import type { SortCriterion } from '../../wire/imap/commands/sort.ts';
 import { encodeSearchUpdate, type ListChange } from '../../wire/imap/responses/esearch.ts';
 import { encodeUntagged } from '../../wire/imap/responses/status.ts';
 import { encodeString } from '../../wire/imap/responses/strings.ts';
 import { rangesOf } from '../../wire/imap/values.ts';
-import type { ImapConversation, SelectionUpdates } from './conversation.ts';
+import type { ArrivedResults, ImapConversation, SelectionUpdates } from './conversation.ts';
 import { SearchWalk } from './search-walk.ts';
 import type { SelectedMailbox } from './selected.ts';
 import { inOrderOf, type SortedMessage, sortedMessage } from './sort-order.ts';
@@ -31,6 +32,8 @@ export interface SearchContext {
   readonly byUid: boolean;
   /** Undefined: in the order of the mailbox. */
   readonly criteria: readonly SortCriterion[] | undefined;
+  /** Of each new message among the results. */
+  readonly fetched?: FetchItems | undefined;
 }
 
 interface Kept extends SearchContext {
@@ -43,6 +46,7 @@ export class SearchContexts implements SelectionUpdates {
   readonly #mailbox: SelectedMailbox;
   /** By the tag of the command. */
   readonly #contexts = new Map<string, Kept>();
+  #arrivals: ArrivedResults[] = [];
 
   private constructor(session: ImapConversation) {
     this.#session = session;
@@ -105,6 +109,17 @@ export class SearchContexts implements SelectionUpdates {
     return isThere;
   }
 
+  get wantsArrivals(): boolean {
+    for (const { fetched } of this.#contexts.values()) if (fetched !== undefined) return true;
+    return false;
+  }
+
+  takeArrivals(): readonly ArrivedResults[] {
+    const arrivals = this.#arrivals;
+    this.#arrivals = [];
+    return arrivals;
+  }
+
   async update(): Promise<void> {
     const { touched, vanished } = this.#mailbox;
     if (touched === undefined || (touched.size === 0 && vanished.size === 0)) return;
@@ -125,6 +140,10 @@ export class SearchContexts implements SelectionUpdates {
     const removed = context.uids.flatMap((uid, at) => (isGone(uid) ? [{ uid, at }] : []));
     const added = [...matching].filter((uid) => !known.has(uid));
     if (removed.length === 0 && added.length === 0) return;
+    if (context.fetched !== undefined) {
+      const arrived = new Set(this.#mailbox.arrived);
+      this.#arrivals.push({ uids: added.filter((uid) => arrived.has(uid)), fetched: context.fetched });
+    }
     const update = {
       tag,
       byUid: context.byUid,

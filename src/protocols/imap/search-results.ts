@@ -8,8 +8,9 @@
 import type { Modseq } from '../../base/ids.ts';
 import { flagsBetween, PAGE_ROWS } from '../../store/messages.ts';
 import { asksForModseq, type SearchKey } from '../../wire/imap/commands/search.ts';
+import { partialPositions } from '../../wire/imap/partial-range.ts';
 import { encodeSearchResult, type SearchResult } from '../../wire/imap/responses/esearch.ts';
-import { partialPositions, type ReturnOptions } from '../../wire/imap/return-options.ts';
+import type { ReturnOptions } from '../../wire/imap/return-options.ts';
 import { rangesOf } from '../../wire/imap/values.ts';
 import type { ImapConversation } from './conversation.ts';
 import type { SelectedMailbox } from './selected.ts';

@@ -48,6 +48,9 @@ const NEWEST_MESSAGES = 100;
 /** The store keeps traces by number of changes; even at the highest rate they last longer than this. */
 const TRACES_KEPT_MS = 60_000;
 
+/** Of the own changes since the client was last told of any. Beyond them it hears of one again. */
+const OWN_CHANGES_MAX = 100_000;
+
 function least(uids: Iterable<Uid>): number {
   let lowest = Number.POSITIVE_INFINITY;
   for (const uid of uids) lowest = Math.min(lowest, uid);
@@ -58,6 +61,10 @@ function least(uids: Iterable<Uid>): number {
 export interface Allowed {
   readonly expunges: boolean;
   readonly withUid?: boolean;
+  /** False: the client wants to hear of no flags. */
+  readonly flags?: boolean;
+  /** What the command itself has done is among it: that is told to a client, too, that wants to hear of no changes. */
+  readonly isOwn?: true;
 }
 
 export class SelectedMailbox {
@@ -68,6 +75,8 @@ export class SelectedMailbox {
   saved = new Uint32Array(0);
   /** Set: the messages that have come or changed, reported or not, are put into it. */
   touched: Set<Uid> | undefined;
+  /** Set: the messages that have come are put into it. */
+  arrived: Uid[] | undefined;
   readonly #opener: OpenedBy;
   readonly #may: FlagMask;
   /** What the client knows leads up to this modseq and this UID; it counts so many messages. */
@@ -307,12 +316,12 @@ export class SelectedMailbox {
 
   /** A command has written this message's flags: they are not reported again. */
   reported({ uid, modseq }: Pick<MessageFlags, 'uid' | 'modseq'>): void {
-    if (modseq > this.#modseq) this.#reported.set(uid, modseq);
+    if (modseq > this.#modseq && this.#reported.size < OWN_CHANGES_MAX) this.#reported.set(uid, modseq);
   }
 
   /** A change of our own of which the client wants no response (.SILENT). */
   silence(modseq: Modseq): void {
-    this.#silent.add(modseq);
+    if (this.#silent.size < OWN_CHANGES_MAX) this.#silent.add(modseq);
   }
 
   /**
@@ -366,7 +375,9 @@ export class SelectedMailbox {
       for (const uid of added) this.touched.add(uid);
       for (const { uid } of changes.changed) this.touched.add(uid);
     }
-    const changed = changes.changed.filter((status) => status.uid <= known && !this.#isKnown(status));
+    if (this.arrived !== undefined) for (const uid of added) this.arrived.push(uid);
+    const reportable = allowed.flags === false ? [] : changes.changed;
+    const changed = reportable.filter((status) => status.uid <= known && !this.#isKnown(status));
     let gone = changes.vanished.filter((uid) => uid <= known);
     // What they begin at is a state that others have, too, and the front of which can be read; its parts are none.
     if (more || gone.length > 0) this.#view = this.view;

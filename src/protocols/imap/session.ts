@@ -11,7 +11,7 @@
 import type { Duplex } from 'node:stream';
 import type { StandingLogin } from '../../auth/standing-login.ts';
 import { asFailure, Failure } from '../../base/failure.ts';
-import type { AccountId } from '../../base/ids.ts';
+import type { AccountId, Uid } from '../../base/ids.ts';
 import { FAILED_LOGINS_MAX, LOGIN_END_MS } from '../../base/limits.ts';
 import { LOGIN_IS_OVER } from '../../directory/caller.ts';
 import { compress, endCompression } from '../../net/compression.ts';
@@ -25,12 +25,22 @@ import {
   LOGIN_FRAMER_LIMITS,
   sessionFramerLimits,
 } from '../../wire/imap/command-framer.ts';
+import type { FetchItems } from '../../wire/imap/commands/fetch.ts';
 import { ImapCursor, tagOf } from '../../wire/imap/grammar.ts';
 import { startsMessage } from '../../wire/imap/message-start.ts';
 import { encodeContinuation, encodeTagged, encodeUntagged } from '../../wire/imap/responses/status.ts';
+import { rangesOf } from '../../wire/imap/values.ts';
 import { capabilityText } from './capability.ts';
+import { fetch } from './commands/fetch.ts';
 import { commands, numberCommands, uidCommands } from './commands.ts';
-import type { AnnouncedMessage, ImapConversation, ImapLogin, SelectionUpdates } from './conversation.ts';
+import type {
+  AnnouncedMessage,
+  ArrivedResults,
+  ImapConversation,
+  ImapLogin,
+  SelectionUpdates,
+  SessionNotifications,
+} from './conversation.ts';
 import type { ImapDoor } from './door.ts';
 import type { EnableName } from './enabled.ts';
 import { badFrame, ImapFailure, replyOf } from './errors.ts';
@@ -54,6 +64,7 @@ export class ImapSession implements ImapConversation {
   tag = '';
   hasCompressed = false;
   updates: SelectionUpdates | undefined;
+  notifications: SessionNotifications | undefined;
   readonly enabled = new Set<EnableName>();
   #state: SessionState = 'not-authenticated';
   #login: StandingLogin<ImapLogin> | undefined;
@@ -95,6 +106,7 @@ export class ImapSession implements ImapConversation {
           const turn = this.breathe();
           if (turn !== undefined) await turn;
         }
+        await this.#notify();
         this.selected?.rest();
       } while (!this.#isOver && (await this.connection.more()));
     } catch (error) {
@@ -105,6 +117,7 @@ export class ImapSession implements ImapConversation {
     this.#unwatch?.();
     this.#unwatchLogin?.();
     this.#unwatchOther?.();
+    this.notifications?.close();
   }
 
   /** Ends the session from outside, the server stops: what is under way is answered first. */
@@ -299,7 +312,8 @@ export class ImapSession implements ImapConversation {
     this.#unwatch?.();
     this.#unwatchLogin?.();
     this.#unwatch = this.#unwatchLogin = undefined;
-    this.#login = this.#account = undefined;
+    this.notifications?.close();
+    this.notifications = this.#login = this.#account = undefined;
     this.enabled.clear();
     this.#state = 'not-authenticated';
     this.connection.framer.limits = LOGIN_FRAMER_LIMITS;
@@ -324,30 +338,88 @@ export class ImapSession implements ImapConversation {
     this.#state = mailbox === undefined ? 'authenticated' : 'selected';
   }
 
+  noteNews(): void {
+    this.connection.wake();
+  }
+
   takeChanged(): boolean {
-    const hasChanged = this.#hasChanged;
+    const hasChanged = this.#hasChanged || this.notifications?.hasNews === true;
     this.#hasChanged = false;
     return hasChanged;
   }
 
   async reportChanges(allowed: Allowed): Promise<void> {
-    if (this.selected !== undefined) this.#report(await this.#catchUp(this.selected, allowed));
+    if (this.selected !== undefined) this.#report(await this.#catchUp(this.selected, this.#wanted(allowed)));
+    if (!this.gone) await this.notifications?.tell();
   }
 
-  /** Of searches that the client keeps it hears behind what came or changed, and before numbers shift. */
-  async #catchUp(selected: SelectedMailbox, allowed: Allowed): Promise<string | undefined> {
-    if (this.updates === undefined) return selected.catchUp(allowed);
+  /** Undefined: the client wants to hear of no changes of the selected mailbox. RFC 5465 §3.1 */
+  #wanted(allowed: Allowed): Allowed | undefined {
+    if (this.notifications === undefined) return allowed;
+    const { messages, flags } = this.notifications.selected;
+    // RFC 5465 §5.1: with its UID.
+    return messages || allowed.isOwn === true ? { ...allowed, flags, withUid: true } : undefined;
+  }
+
+  /**
+   * Of searches that the client keeps it hears behind what came or changed, and before numbers shift; of what it wants to know of
+   * new messages between them and that.
+   */
+  async #catchUp(selected: SelectedMailbox, allowed: Allowed | undefined): Promise<string | undefined> {
+    if (allowed === undefined) return selected.row() === undefined ? undefined : '';
+    const fetched = this.notifications?.selected.fetched;
+    if (this.updates === undefined && fetched === undefined) return selected.catchUp(allowed);
+    const wantsArrivals = this.updates?.wantsArrivals === true;
+    selected.arrived = fetched !== undefined || wantsArrivals ? [] : undefined;
     const text = await selected.catchUp({ ...allowed, expunges: false });
     if (text === undefined) return undefined;
     this.write(text);
-    await this.updates.update();
+    await this.updates?.update();
+    const arrived = { uids: selected.arrived ?? [], fetched };
+    selected.arrived = undefined;
+    for (const one of arrivals(arrived, this.updates?.takeArrivals() ?? [])) await this.#tellArrived(one);
     return allowed.expunges ? selected.reportExpunges() : '';
   }
 
+  async #tellArrived({ uids, fetched }: ArrivedResults): Promise<void> {
+    const ranges = rangesOf(uids);
+    if (ranges.length === 0 || this.gone) return;
+    const modifiers = { partial: undefined, changedSince: undefined, vanished: false };
+    try {
+      await fetch.run({ name: 'FETCH', messages: { unit: 'uid', ranges }, ...fetched, ...modifiers }, this);
+    } catch (error) {
+      // The client finds out when it asks for the message itself.
+      if (!(error instanceof Failure)) throw error;
+      this.#failed(error);
+    }
+  }
+
   async pushChanges(): Promise<void> {
-    if (this.selected === undefined || this.#endsWithRights()) return;
-    const text = await this.#catchUp(this.selected, { expunges: true });
-    if (!this.#endsWithLogin()) this.#report(text);
+    await this.#push({ expunges: true });
+  }
+
+  async #push(allowed: Allowed): Promise<void> {
+    if (this.selected !== undefined) {
+      if (this.#endsWithRights()) return;
+      const text = await this.#catchUp(this.selected, this.#wanted(allowed));
+      if (!this.#endsWithLogin()) this.#report(text);
+    }
+    if (!this.gone && !this.#endsWithLogin()) await this.notifications?.tell();
+  }
+
+  /** No command runs: what a client wants to hear at all times. */
+  async #notify(): Promise<void> {
+    while (this.notifications !== undefined && !this.#isOver && !this.gone && this.takeChanged()) {
+      this.#isRunning = true;
+      try {
+        await this.#push({ expunges: this.notifications.selected.isImmediate });
+      } catch (error) {
+        if (error instanceof ViewLost) this.#report(undefined);
+        else this.#failed(error);
+      }
+      this.#isRunning = false;
+      await this.breathe();
+    }
   }
 
   #report(text: string | undefined): void {
@@ -417,7 +489,8 @@ export class ImapSession implements ImapConversation {
       const run = command.prepare(cursor, byUid);
       reply = await run(this);
       if (reply === undefined) return;
-      await this.reportChanges({ expunges: byUid || !command.usesNumbers, withUid: byUid });
+      const own = command.removes ? { isOwn: true as const } : {};
+      await this.reportChanges({ expunges: byUid || !command.usesNumbers, withUid: byUid, ...own });
     } catch (error) {
       if (error instanceof ViewLost) return this.#report(undefined);
       reply = this.#failed(error);
@@ -479,6 +552,29 @@ export class ImapSession implements ImapConversation {
     if (this.selected !== undefined && this.#isRunning && !this.#isWaiting) this.connection.destroy();
     else this.#bye(this.#account === undefined ? 'Too slow to log in' : 'Idle for too long');
   };
+}
+
+/** Of each new message one response, with all that is asked of it. RFC 5465 §5.2 */
+function arrivals(
+  { uids, fetched }: { readonly uids: readonly Uid[]; readonly fetched: FetchItems | undefined },
+  found: readonly ArrivedResults[],
+): ArrivedResults[] {
+  const among = found.map((one) => new Set(one.uids));
+  const sets = new Map<string, { uids: Uid[]; fetched: FetchItems }>();
+  for (const uid of uids) {
+    const items = among.flatMap((those, at) => (those.has(uid) ? [at] : []));
+    const all = [...(fetched === undefined ? [] : [fetched]), ...items.map((at) => found[at]!.fetched)];
+    if (all.length === 0) continue;
+    const set = sets.get(items.join()) ?? { uids: [], fetched: united(all) };
+    sets.set(items.join(), set);
+    set.uids.push(uid);
+  }
+  return [...sets.values()];
+}
+
+function united(all: readonly FetchItems[]): FetchItems {
+  const sections = new Map(all.flatMap((items) => items.sections).map((one) => [JSON.stringify(one), one]));
+  return { attributes: new Set(all.flatMap((items) => [...items.attributes])), sections: [...sections.values()] };
 }
 
 /** Also where it cannot be read any more: nobody is told that it is still there. */

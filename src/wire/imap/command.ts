@@ -16,6 +16,7 @@ import type { LanguageCommand } from './commands/language.ts';
 import type { ListCommand, LsubCommand } from './commands/list.ts';
 import type { LoginCommand } from './commands/login.ts';
 import type { MailboxCommand } from './commands/mailbox.ts';
+import type { NotifyCommand } from './commands/notify.ts';
 import type { QuotaCommand } from './commands/quota.ts';
 import type { RenameCommand } from './commands/rename.ts';
 import type { ReplaceCommand } from './commands/replace.ts';
@@ -37,6 +38,7 @@ export type ImapCommand =
   | LoginCommand
   | AuthenticateCommand
   | MailboxCommand
+  | NotifyCommand
   | SelectCommand
   | RenameCommand
   | CompressCommand

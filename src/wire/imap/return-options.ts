@@ -1,22 +1,20 @@
-// What a searching command is to answer with: RETURN (...) of SEARCH, and the range of PARTIAL, which FETCH has too.
+// What a searching command is to answer with: RETURN (...) of SEARCH.
 //
-// RFC 4731 §3.1, RFC 5182 §2, RFC 5267 §4, RFC 9394 §4
+// RFC 4731 §3.1, RFC 5182 §2, RFC 5267 §4, RFC 5465 §7, RFC 9394 §4
 
+import { type FetchItems, parseFetchItems } from './commands/fetch.ts';
 import type { ImapCursor } from './grammar.ts';
+import { type PartialRange, parsePartialRange } from './partial-range.ts';
 
 const names = ['MIN', 'MAX', 'ALL', 'COUNT', 'SAVE', 'CONTEXT', 'UPDATE'] as const;
 export type ReturnOption = (typeof names)[number];
-
-/** The first result is 1; from the end the last one is -1. Both have one sign; in either order, as written. */
-export interface PartialRange {
-  readonly from: number;
-  readonly to: number;
-}
 
 export interface ReturnOptions {
   /** ALL where the client has named none. */
   readonly options: ReadonlySet<ReturnOption>;
   readonly partial: PartialRange | undefined;
+  /** UPDATE (...): what is told of each new message among the results. RFC 5465 §7 */
+  readonly fetched?: FetchItems;
 }
 
 /** ` RETURN (...)` if it comes here. */
@@ -25,12 +23,17 @@ export function tryReturnOptions(cursor: ImapCursor): ReturnOptions | undefined 
   cursor.at--;
   const options = new Set<ReturnOption>();
   let partial: PartialRange | undefined;
+  let fetched: FetchItems | undefined;
   cursor.list(() => {
     const start = cursor.at;
     const word = cursor.word();
     const name = names.find((one) => one === word);
-    if (name !== undefined) options.add(name);
-    else if (word === 'PARTIAL' && partial === undefined) {
+    if (name !== undefined) {
+      options.add(name);
+      if (name !== 'UPDATE' || !cursor.tryTake(' (')) return;
+      cursor.at--;
+      fetched = parseFetchItems(cursor);
+    } else if (word === 'PARTIAL' && partial === undefined) {
       cursor.space();
       partial = parsePartialRange(cursor);
     } else {
@@ -40,24 +43,5 @@ export function tryReturnOptions(cursor: ImapCursor): ReturnOptions | undefined 
   });
   if (partial !== undefined && options.has('ALL')) cursor.fail('PARTIAL or ALL, not both');
   if (options.size === 0 && partial === undefined) options.add('ALL');
-  return { options, partial };
-}
-
-/** `1:500` or `-1:-100`. */
-export function parsePartialRange(cursor: ImapCursor): PartialRange {
-  const sign = cursor.peek() === 0x2d ? -1 : 1;
-  const end = (): number => {
-    if (sign < 0) cursor.take('-');
-    return sign * cursor.nzNumber();
-  };
-  const from = end();
-  cursor.take(':');
-  return { from, to: end() };
-}
-
-/** Positions [from, to) that a range means among so many results. */
-export function partialPositions({ from, to }: PartialRange, count: number): { from: number; to: number } {
-  const [low, high] = [Math.min(from, to), Math.max(from, to)];
-  if (low > 0) return { from: Math.min(count, low - 1), to: Math.min(count, high) };
-  return { from: Math.max(0, count + low), to: Math.max(0, count + high + 1) };
+  return { options, partial, ...(fetched === undefined ? {} : { fetched }) };
 }

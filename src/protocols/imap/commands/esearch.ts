@@ -41,7 +41,9 @@ async function searchOne(session: ImapConversation, row: Mailbox, { key, returns
   if (mailbox === undefined) return;
   const { options, partial } = returns;
   const isKept = options.has('UPDATE') && mailbox === session.selected;
-  const keep = isKept ? keeping(session, { key, byUid: true, criteria: undefined }) : undefined;
+  const keep = isKept
+    ? keeping(session, { key, byUid: true, criteria: undefined, fetched: returns.fetched })
+    : undefined;
   const answer = await answerOf((await SearchWalk.open(session, mailbox, key)).requireAll(), returns);
   if (options.has('SAVE')) saveResults(mailbox, answer.found);
   const saysNothing = options.size === 1 && options.has('SAVE') && partial === undefined;

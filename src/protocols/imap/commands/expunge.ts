@@ -10,6 +10,7 @@ import { ok } from '../reply.ts';
 
 export const expunge: CommandDefinition<ExpungeCommand> = {
   states: SELECTED,
+  removes: true,
   parse: parseExpunge,
   async run({ uids }, session) {
     const mailbox = session.writableMailbox;
@@ -27,7 +28,7 @@ export const expunge: CommandDefinition<ExpungeCommand> = {
         ({ more } = outcome);
         expunged += outcome.expunged;
         // What has gone is reported as what others removed is, and a slice at a time.
-        await session.reportChanges({ expunges: true, withUid: uids !== undefined });
+        await session.reportChanges({ expunges: true, withUid: uids !== undefined, isOwn: true });
         await session.breathe();
         if (session.gone) return undefined;
       }

@@ -28,10 +28,10 @@ import {
   parseFetch,
 } from '../../../wire/imap/commands/fetch.ts';
 import { emailObjectId } from '../../../wire/imap/object-id.ts';
+import { partialPositions } from '../../../wire/imap/partial-range.ts';
 import { encodeBody, encodeBodyStructure } from '../../../wire/imap/responses/body-structure.ts';
 import { encodeStoredEnvelope } from '../../../wire/imap/responses/envelope.ts';
 import { encodeInternalDateItem, encodeModseqItem, encodeSaveDateItem } from '../../../wire/imap/responses/fetch.ts';
-import { partialPositions } from '../../../wire/imap/return-options.ts';
 import { type NumberSet, rangesOf } from '../../../wire/imap/values.ts';
 import type { ImapConversation } from '../conversation.ts';
 import { type FetchedContent, fetchedContent } from '../fetched-content.ts';

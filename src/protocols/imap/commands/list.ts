@@ -120,7 +120,7 @@ function wantedBelow(
   };
 }
 
-function levelsAbove(names: Iterable<string>): Set<string> {
+export function levelsAbove(names: Iterable<string>): Set<string> {
   const above = new Set<string>();
   for (const name of names)
     for (let end = name.lastIndexOf(SEPARATOR); end > 0; end = name.lastIndexOf(SEPARATOR, end - 1)) {

@@ -11,6 +11,7 @@ import { transfer } from './copy.ts';
 
 export const move: CommandDefinition<CopyCommand<'MOVE'>> = {
   states: SELECTED,
+  removes: true,
   parse: parseCopy('MOVE'),
   async run(command, session) {
     // One that was opened read-only refuses.
@@ -24,7 +25,7 @@ export const move: CommandDefinition<CopyCommand<'MOVE'>> = {
     session.write(encodeUntagged('OK', 'Moved', copyUid));
     if (!session.enabled.has('QRESYNC')) return limitedReply(session, ok('MOVE completed'), code);
     // RFC 7162 §3.2.9: up to where the client knows the mailbox when it has heard of what went.
-    await session.reportChanges({ expunges: true });
+    await session.reportChanges({ expunges: true, isOwn: true });
     return limitedReply(session, ok('MOVE completed', `HIGHESTMODSEQ ${mailbox.modseq}`), code);
   },
 };

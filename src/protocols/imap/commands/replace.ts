@@ -13,6 +13,7 @@ import { appendArguments, noMailbox } from './append.ts';
 
 export const replace: CommandDefinition<ReplaceCommand> = {
   states: SELECTED,
+  removes: true,
   parse: parseReplace,
   async run({ replaced, mailbox, messages: reader }, session) {
     const selected = session.writableMailbox;

@@ -85,7 +85,9 @@ export async function writeAndSave(
   const { mailbox } = session;
   const { byUid, key } = search;
   const { options, partial } = returns;
-  const keep = options.has('UPDATE') ? keeping(session, { criteria: undefined, ...search }) : undefined;
+  const keep = options.has('UPDATE')
+    ? keeping(session, { criteria: undefined, ...search, fetched: returns.fetched })
+    : undefined;
   const answer = await answerOf(results, returns);
   if (options.has('SAVE')) saveResults(mailbox, answer.found);
   if (options.size > 1 || partial !== undefined || !options.has('SAVE'))
@@ -100,7 +102,7 @@ export async function writeAndSave(
 export function keeping(session: ImapConversation, search: SearchContext): (answer: Answer) => void {
   const contexts = SearchContexts.of(session);
   contexts.checkTag();
-  const { byUid, criteria } = search;
+  const { byUid, criteria, fetched } = search;
   const key = contexts.fixed(search.key);
-  return ({ every = [] }) => contexts.keep({ key, byUid, criteria }, every);
+  return ({ every = [] }) => contexts.keep({ key, byUid, criteria, fetched }, every);
 }

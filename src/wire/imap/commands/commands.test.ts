@@ -24,6 +24,7 @@ import { parseId } from './id.ts';
 import { parseLanguage } from './language.ts';
 import { parseList, parseLsub } from './list.ts';
 import { parseLogin } from './login.ts';
+import { parseNotify } from './notify.ts';
 import { parseGetQuota, parseGetQuotaRoot, parseSetQuota } from './quota.ts';
 import { parseRename } from './rename.ts';
 import { parseSearch } from './search.ts';
@@ -55,6 +56,7 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['SEARCH', (cursor) => parseSearch(cursor, false)],
   ['UID SEARCH', (cursor) => parseSearch(cursor, true)],
   ['ESEARCH', parseEsearch],
+  ['NOTIFY', parseNotify],
   ['CANCELUPDATE', parseCancelUpdate],
   ['SORT', (cursor) => parseSort(cursor, false)],
   ['UID SORT', (cursor) => parseSort(cursor, true)],
@@ -387,6 +389,48 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
       key: { key: 'flag', flag: '\\Seen', isSet: false },
     },
   ],
+  [
+    'NOTIFY SET STATUS (Selected-Delayed (messagenew (UID BODY.PEEK[HEADER.FIELDS (TO)]) MessageExpunge flagchange)) (subtree (Lists "a b") (MailboxName MailboxMetadataChange)) (mailboxes misc NONE)',
+    {
+      name: 'NOTIFY',
+      groups: [
+        {
+          mailboxes: { kind: 'SELECTED-DELAYED' },
+          events: new Set(['MessageNew', 'MessageExpunge', 'FlagChange']),
+        },
+        { mailboxes: { kind: 'SUBTREE', names: ['Lists', 'a b'] }, events: new Set(['MailboxName']) },
+        { mailboxes: { kind: 'MAILBOXES', names: ['misc'] }, events: new Set() },
+      ],
+      wantsStatus: true,
+      fetched: {
+        attributes: new Set(['UID']),
+        sections: [
+          {
+            section: { part: [], text: 'HEADER.FIELDS', fields: ['TO'] },
+            partial: undefined,
+            peek: true,
+            alias: undefined,
+          },
+        ],
+      },
+      hasUnknown: true,
+    },
+  ],
+  [
+    'ESEARCH RETURN (UPDATE (UID) COUNT) ALL',
+    {
+      name: 'ESEARCH',
+      sources: [{ kind: 'SELECTED' }],
+      returns: {
+        options: new Set(['UPDATE', 'COUNT']),
+        partial: undefined,
+        fetched: { attributes: new Set(['UID']), sections: [] },
+      },
+      unknownCharset: undefined,
+      key: { key: 'all' },
+    },
+  ],
+  ['NOTIFY NONE', { name: 'NOTIFY', groups: [], wantsStatus: false, fetched: undefined, hasUnknown: false }],
   ['CANCELUPDATE "B01" "B02"', { name: 'CANCELUPDATE', tags: ['B01', 'B02'] }],
   [
     'ESEARCH ALL',
@@ -598,6 +642,8 @@ const wrong: readonly string[] = [
   'SEARCH CHARSET UTF-8',
   'SEARCH RETURN ALL',
   'SEARCH RETURN (FOO) ALL',
+  'SEARCH RETURN (UPDATE ()) ALL',
+  'SEARCH RETURN (COUNT (UID)) ALL',
   'SEARCH RETURN (ALL PARTIAL 1:2) ALL',
   'SEARCH RETURN (PARTIAL 1:2 PARTIAL 3:4) ALL',
   'SEARCH RETURN (PARTIAL 0:2) ALL',
@@ -607,6 +653,19 @@ const wrong: readonly string[] = [
   'SEARCH RETURN ()',
   'CANCELUPDATE',
   'CANCELUPDATE B01',
+  'NOTIFY',
+  'NOTIFY SET',
+  'NOTIFY SET STATUS',
+  'NOTIFY NONE x',
+  'NOTIFY SET (selected)',
+  'NOTIFY SET (selected ())',
+  'NOTIFY SET (selected NONE) (selected-delayed NONE)',
+  'NOTIFY SET (selected (MailboxName))',
+  'NOTIFY SET (personal (MessageNew))',
+  'NOTIFY SET (personal (FlagChange))',
+  'NOTIFY SET (personal (MessageNew (UID) MessageExpunge))',
+  'NOTIFY SET (selected (MessageNew (FAST) MessageExpunge))',
+  `NOTIFY SET${' (personal NONE)'.repeat(101)}`,
   'ESEARCH IN () ALL',
   'ESEARCH IN (selected-delayed) ALL',
   'ESEARCH IN (subtree) ALL',
@@ -943,6 +1002,11 @@ test('tokens in any order parse or fail', () => {
       'IN (',
       'subtree ',
       'RETURN (',
+      'SET ',
+      '(personal ',
+      '(selected ',
+      'MessageNew ',
+      'MessageExpunge',
       'PARTIAL ',
       'CHARSET ',
       '99999999999',

@@ -3,7 +3,7 @@
 import { IMAP_FETCH_ITEMS_MAX } from '../../../base/limits.ts';
 import { parsePartial, parseSection } from '../body-section.ts';
 import type { ImapCursor } from '../grammar.ts';
-import { type PartialRange, parsePartialRange } from '../return-options.ts';
+import { type PartialRange, parsePartialRange } from '../partial-range.ts';
 import type { BodySection, NumberSet, Partial } from '../values.ts';
 
 const names = [
@@ -50,12 +50,16 @@ export interface FetchPreview {
 /** What is made from a message's bytes. */
 export type FetchContent = FetchSection | FetchBinary | FetchPreview;
 
-export interface FetchCommand {
-  readonly name: 'FETCH';
-  readonly messages: NumberSet;
+/** What is asked of each message. */
+export interface FetchItems {
   /** Each once, macros replaced. UID FETCH implies UID. */
   readonly attributes: ReadonlySet<FetchAttribute>;
   readonly sections: readonly FetchContent[];
+}
+
+export interface FetchCommand extends FetchItems {
+  readonly name: 'FETCH';
+  readonly messages: NumberSet;
   /** Which of the messages, counted as SEARCH counts its results; UID FETCH only. */
   readonly partial: PartialRange | undefined;
   /** Only messages that have changed above this modseq. */
@@ -93,6 +97,13 @@ export function parseFetch(cursor: ImapCursor, byUid: boolean): FetchCommand {
   if (modifiers.changedSince !== undefined) found.attributes.add('MODSEQ');
   cursor.end();
   return { name: 'FETCH', messages, ...found, ...modifiers };
+}
+
+/** `(item item ...)`, without macros. */
+export function parseFetchItems(cursor: ImapCursor): FetchItems {
+  const found = { attributes: new Set<FetchAttribute>(), sections: [] as FetchContent[] };
+  if (cursor.list(() => parseItem(cursor, found, false)).length === 0) cursor.fail('an item to fetch');
+  return found;
 }
 
 type Modifiers = Pick<FetchCommand, 'partial' | 'changedSince' | 'vanished'>;

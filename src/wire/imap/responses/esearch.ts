@@ -2,7 +2,7 @@
 //
 // Out     text in pieces: the numbers of a large mailbox are more than may wait for a peer
 
-import type { PartialRange } from '../return-options.ts';
+import type { PartialRange } from '../partial-range.ts';
 import { encodeMailbox } from './mailbox.ts';
 import { encodeString } from './strings.ts';
 

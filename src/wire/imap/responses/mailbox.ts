@@ -18,6 +18,11 @@ export function encodeList(
   return `* ${kind} (${attributes.join(' ')}) "/" ${encodeMailbox(name)}${items}\r\n`;
 }
 
+/** Of a mailbox with another name than before. RFC 5465 §5.4 */
+export function encodeRenamed(attributes: readonly string[], name: string, oldName: string): string {
+  return `* LIST (${attributes.join(' ')}) "/" ${encodeMailbox(name)} ("OLDNAME" (${encodeMailbox(oldName)}))\r\n`;
+}
+
 /** What names begin with, and the character between their levels. */
 export interface Namespace {
   readonly prefix: string;
