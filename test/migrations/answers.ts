@@ -69,7 +69,7 @@ export function withoutOffers(ldap: string): string {
 }
 
 /** What today's program says of a mailbox more than an older one: no answers of the store. */
-const SAID_AT_SELECT = /^OK \[(?:HIGHESTMODSEQ|MAILBOXID|CLOSED)[^\n]*\n/gm;
+const SAID_AT_SELECT = /^OK \[(?:HIGHESTMODSEQ|MAILBOXID|URLMECH|CLOSED)[^\n]*\n/gm;
 
 export function withoutSaidAtSelect(imap: string): string {
   return imap.replace(SAID_AT_SELECT, '');
