@@ -110,12 +110,15 @@ class Person {
     return this.#model.may(this.who, 'r') && this.#model.may(this.who, 'l');
   }
 
-  /** Selected, where that is allowed; a session that has lost its mailbox has heard so. Gives whether it is. */
+  /** Rights have been set: a session that has lost its mailbox hears so, by itself or with its next command. */
+  async hear(): Promise<void> {
+    if (!this.isSelected || this.#model.may(this.who, 'r')) return;
+    await assert.rejects(this.#command('NOOP'), (error: Error) => !/^t\d+ /.test(error.message));
+    this.close();
+  }
+
+  /** Selected, where that is allowed. Gives whether it is. */
   async ready(): Promise<boolean> {
-    if (this.isSelected && !this.#model.may(this.who, 'r')) {
-      await assert.rejects(this.#command('NOOP'), (error: Error) => !/^t\d+ /.test(error.message));
-      this.close();
-    }
     this.#client ??= await ImapClient.login(imap, this.login, 'secret');
     if (this.isSelected) return true;
     this.#uids = [];
@@ -197,7 +200,8 @@ async function run(step: Step, people: readonly Person[], model: Model): Promise
     await owner.ready();
     await owner.act(`SETACL INBOX ${step.negative ? '-' : ''}${reader.login} "${step.rights}"`, true);
     model.setRights(step.of, step.rights, step.negative);
-    return;
+    // At once: rights that come back do not bring back a session that has been told.
+    return reader.hear();
   }
   const isSelected = await person.ready();
   switch (step.kind) {
