@@ -33,7 +33,7 @@ before(async () => {
   for (const address of [ann, bob, cat]) await addUser(directory, address);
   await addGroup('inner', [userDn(ann)]);
   await addGroup('sales', [groupDn('inner')]);
-  await addGroup('team', [userDn(ann), userDn(bob)], { mailDeliveryOption: 'shared' });
+  await addGroup('team', [userDn(ann), userDn(bob)], { mailDeliveryOption: 'shared', owner: userDn(bob) });
 });
 
 after(async () => {
@@ -149,3 +149,19 @@ async function deliver(from: string, to: string): Promise<void> {
   await client.send(from, [to], MESSAGE);
   await client.quit();
 }
+
+test("common-flags makes a list's mailbox a help desk: one status for all members, whom its owner names alone", async () => {
+  const member = await login(ann);
+  const owner = await login(bob);
+  const commonFlags = (value: string) => `SETMETADATA ${TEAM} (/shared/vendor/waypost/common-flags "${value}")`;
+  await member.append(TEAM, Buffer.from('Subject: help\r\n\r\nx\r\n'));
+  await assert.rejects(member.command(commonFlags('true')), ImapRefusal);
+  await member.command(`SELECT ${TEAM}`);
+  await owner.command(commonFlags('true'));
+  await owner.command(`SELECT ${TEAM}`);
+  await owner.command('STORE 1:* FLAGS ($Mine)');
+  assert.match(await said(member, 'FETCH 1:* (FLAGS)'), /^1 FETCH \(FLAGS \(\$Mine[ )]/m);
+  await member.command('STORE 1:* +FLAGS (\\Seen)');
+  assert.match(await said(owner, `STATUS ${TEAM} (UNSEEN)`), /UNSEEN 0/);
+  for (const client of [member, owner]) await client.logout();
+});

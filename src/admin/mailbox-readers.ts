@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { AccountId, Modseq } from '../base/ids.ts';
 import { partiesOf } from '../routing/identities.ts';
 import { MailboxRights } from '../routing/mailbox-rights.ts';
+import { hasCommonFlags } from '../store/metadata.ts';
 import { listReaders, readerUnseen } from '../store/reader-status.ts';
 import { addressInput, type EntryParts, LIST_MAX } from './entries.ts';
 import { folderInput, ownedFolder } from './folder.ts';
@@ -31,7 +32,8 @@ export const mailboxReaders = (parts: EntryParts) =>
       // Asked rarely: what is worked out is kept for this answer alone.
       const rights = new MailboxRights({ reader, parties, moves: () => 0, onMoved: () => {} });
       const { party, key, mailbox } = ownedFolder(reader, parties, input);
-      const status = party.isList ? ('beginning' as const) : undefined;
+      const beginning = party.isList ? ('beginning' as const) : undefined;
+      const status = hasCommonFlags(reader, key) ? 'common' : beginning;
       const others = listReaders(reader, key, LIST_MAX);
       const owner = { reader: key.owner, modseq: mailbox.modseq };
       return [...(party.isList ? [] : [owner]), ...others].map(({ reader: account, modseq }) => {

@@ -4,6 +4,7 @@
 // Out     rows that have moved in the routing tables
 
 import { noteScramKeys } from '../auth/scram-counter.ts';
+import { TENANT } from '../base/tenant.ts';
 import type { Awaitable, Transaction } from '../database/operation.ts';
 import { isAdministrator } from '../directory/caller.ts';
 import { type ChangedEntry, hasClass } from '../directory/entry.ts';
@@ -12,6 +13,7 @@ import { compileDomain, recipientKindOf } from '../routing/compile.ts';
 import { nameIn } from '../routing/containers.ts';
 import { synchronizeEntry, type TableChange } from '../routing/synchronize.ts';
 import { dropIdentity, moveRights } from '../store/acl.ts';
+import { dropReaderMetadata } from '../store/metadata.ts';
 import { dropUrlKeysOf } from '../store/url-keys.ts';
 import { compileZoneName } from '../zones/compile.ts';
 import { noteDomainChange } from '../zones/names.ts';
@@ -54,6 +56,7 @@ async function noteRights(tx: Transaction, { before, after }: ChangedEntry): Pro
   if (after === undefined) {
     await dropIdentity(tx, before!.uuid);
     await dropUrlKeysOf(tx, before!.uuid);
+    await dropReaderMetadata(tx, { uuid: before!.uuid, tenant: TENANT });
   }
   // Nobody has known a user before who comes now.
   if (kinds.includes('group') || (before !== undefined && kinds.includes('user')) || entries.some(compileDomain))

@@ -55,6 +55,7 @@ import {
   subscribe,
   unsubscribe,
 } from '../store/mailboxes.ts';
+import { setMetadata, setServerMetadata } from '../store/metadata.ts';
 import { assignQuotaRoot } from '../store/quota.ts';
 import { repair } from '../store/repairs.ts';
 import { endReparse, storeReparsed } from '../store/reparse.ts';
@@ -116,6 +117,8 @@ function ownOperations(site: Site, writeSite: ChangeSite, warnPercent: number | 
     setAcl,
     makeUrlKeys,
     resetUrlKeys,
+    setMetadata,
+    setServerMetadata,
     deleteMailbox,
     ...searchIndexOperations,
     renameMailbox,

@@ -23,12 +23,21 @@ export async function ensureAccount(
   tx: Transaction,
   { uuid, tenant, isNew = false }: AccountOwner,
 ): Promise<AccountId> {
-  const [existing] = isNew ? [] : await tx.arrays(OF_ENTRY, tenant, uuid);
-  if (existing !== undefined) return idOf(existing[0]);
+  const existing = isNew ? undefined : await findAccount(tx, { tenant, uuid });
+  if (existing !== undefined) return existing;
   const insert = 'INSERT INTO account (tenant, uuid, created, next_mailbox) VALUES (?, ?, unixepoch() * 1000, ?)';
   const account = idOf<AccountId>(await tx.insert(insert, tenant, uuid, INBOX + 1));
   await insertMailbox(tx, { owner: account, mailbox: INBOX, name: 'INBOX', selectable: true });
   return account;
+}
+
+/** In a transaction; undefined for an entry that has none. */
+export async function findAccount(
+  tx: Transaction,
+  { tenant, uuid }: Pick<AccountOwner, 'tenant' | 'uuid'>,
+): Promise<AccountId | undefined> {
+  const [row] = await tx.arrays(OF_ENTRY, tenant, uuid);
+  return row === undefined ? undefined : idOf(row[0]);
 }
 
 /** 0 for an entry that has none. */

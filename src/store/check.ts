@@ -201,13 +201,14 @@ async function* checkReferences(
   }
 }
 
-const OF_ACCOUNTS = ['subscription', 'quota_warned'] as const;
+const OF_ACCOUNTS = ['subscription', 'quota_warned', 'server_metadata'] as const;
 /** And the column that says whose it is. */
 const OF_MAILBOXES = {
   keyword: 'account',
   vanished: 'account',
   reader_mailbox: 'owner',
   reader_status: 'owner',
+  metadata: 'owner',
 } as const;
 
 /** Rows of accounts and mailboxes that do not exist: one problem a table and an account, or a mailbox. */

@@ -222,6 +222,8 @@ const KEYS: Readonly<Record<string, string>> = {
   vanished: 'account, mailbox, modseq, uid',
   reader_mailbox: 'owner, mailbox, reader',
   reader_status: 'owner, mailbox, reader, uid',
+  metadata: 'owner, mailbox, reader, entry',
+  server_metadata: 'account, entry',
 };
 
 /** Rows an operation. */

@@ -23,6 +23,8 @@
 //                    reader has changed (reader-status.ts). An expunge takes them along
 //   reader_mailbox   how many of those have \Seen, and the modseq of the last change
 //   url_key          what an account signs URLs of messages with, a key for each mailbox in which it has done so (url-keys.ts)
+//   metadata         notes on a mailbox (metadata.ts): those of a reader, or everybody's with the reader 0
+//   server_metadata  notes of an account on the server
 //
 // modseq comes from one counter, one step an operation: it grows over each account and mailbox, without being dense.
 
@@ -293,6 +295,30 @@ export const storeUnit: Unit = {
           PRIMARY KEY (account, owner, mailbox)
         ) WITHOUT ROWID`,
         'CREATE INDEX url_key_mailbox ON url_key (owner, mailbox)',
+      ],
+    },
+    {
+      version: 13,
+      statements: [
+        // Values are long: without a rowid each look at a name would walk over them.
+        `CREATE TABLE metadata (
+          owner INTEGER NOT NULL,
+          mailbox INTEGER NOT NULL,
+          reader INTEGER NOT NULL,
+          entry TEXT NOT NULL,
+          value BLOB NOT NULL,
+          PRIMARY KEY (owner, mailbox, reader, entry)
+        )`,
+        'CREATE INDEX metadata_reader ON metadata (reader, owner)',
+        `CREATE TABLE server_metadata (
+          account INTEGER NOT NULL,
+          entry TEXT NOT NULL,
+          value BLOB NOT NULL,
+          PRIMARY KEY (account, entry)
+        )`,
+        `CREATE TRIGGER metadata_gone AFTER DELETE ON mailbox BEGIN
+           DELETE FROM metadata WHERE owner = OLD.account AND mailbox = OLD.id;
+         END`,
       ],
     },
   ],

@@ -120,6 +120,7 @@ const imapSeeds = [
   'a CREATE "A/&AOQ-"\r\nb RENAME "A" "B/C"\r\nc SUBSCRIBE B\r\nd LSUB "" %\r\ne DELETE B\r\nf STATUS INBOX (MESSAGES UIDNEXT)\r\n',
   'a APPEND INBOX (\\Seen) {3+}\r\none ~{3+}\r\nt\0o (k) UTF8 (~{5+}\r\nthree)\r\nb UNSELECT\r\n',
   `a UNAUTHENTICATE\r\n${imapLogin}b GETQUOTAROOT INBOX\r\nc GETQUOTA "mallory@acme.example"\r\nd LANGUAGE en-GB *\r\n`,
+  'a SETMETADATA INBOX (/private/comment {3+}\r\nx\ny /shared/comment NIL "/private/bin" ~{3+}\r\na\0b)\r\nb GETMETADATA (MAXSIZE 2 DEPTH infinity) INBOX (/private /shared/comment)\r\nc GETMETADATA "" /shared/admin\r\nd LIST "" % RETURN (METADATA ("/private/comment"))\r\n',
   'a SETQUOTA "" (STORAGE 512 MESSAGE 3)\r\nb STATUS INBOX (DELETED-STORAGE APPENDLIMIT)\r\nc UNAUTHENTICATE\r\n',
   'a REPLACE 1 INBOX (\\Draft) {3+}\r\nabc\r\nb UID REPLACE * "Drafts" " 1-Jan-2020 00:00:00 +0000" ~{3+}\r\nabc\r\n',
   'a APPEND INBOX CATENATE (URL "/INBOX/;UID=1/;SECTION=HEADER" TEXT {5+}\r\nabcde URL {13+}\r\n/INBOX/;UID=1 TEXT {3+}\r\nxyz)\r\n',

@@ -16,6 +16,7 @@ import { expunge } from './commands/expunge.ts';
 import { fetch } from './commands/fetch.ts';
 import { genurlauth } from './commands/genurlauth.ts';
 import { getacl, listrights, myrights } from './commands/getacl.ts';
+import { getmetadata } from './commands/getmetadata.ts';
 import { getquota } from './commands/getquota.ts';
 import { getquotaroot } from './commands/getquotaroot.ts';
 import { id } from './commands/id.ts';
@@ -35,6 +36,7 @@ import { resetkey } from './commands/resetkey.ts';
 import { search } from './commands/search.ts';
 import { examine, select } from './commands/select.ts';
 import { deleteacl, setacl } from './commands/setacl.ts';
+import { setmetadata } from './commands/setmetadata.ts';
 import { setquota } from './commands/setquota.ts';
 import { sort } from './commands/sort.ts';
 import { starttls } from './commands/starttls.ts';
@@ -75,6 +77,8 @@ export const commands: ReadonlyMap<string, CommandEntry> = new Map<string, Comma
   ['LISTRIGHTS', entry(listrights)],
   ['MYRIGHTS', entry(myrights)],
   ['STATUS', entry(status)],
+  ['GETMETADATA', entry(getmetadata)],
+  ['SETMETADATA', entry(setmetadata)],
   ['GETQUOTA', entry(getquota)],
   ['GETQUOTAROOT', entry(getquotaroot)],
   ['SETQUOTA', entry(setquota)],

@@ -3,6 +3,7 @@
 import { ElsewhereFailure } from '../../auth/decision.ts';
 import { SyntaxFailure } from '../../base/cursor.ts';
 import { Failure, type FailureKind } from '../../base/failure.ts';
+import { IMAP_LITERAL_BYTES } from '../../base/limits.ts';
 import type { ImapFrame } from '../../wire/imap/command-framer.ts';
 import type { TaggedResponse } from './reply.ts';
 
@@ -51,9 +52,19 @@ const BAD_FRAMES = {
   'literal-too-large': 'Literal too large',
 } satisfies Record<BadFrame, string>;
 
-/** What is no command, or cannot be read to its end. */
-export function badFrame(reason: BadFrame): Failure {
+/** What is no command, or cannot be read to its end; `head` is how it began. */
+export function badFrame(reason: BadFrame, head = ''): Failure {
+  if (reason === 'literal-too-large' && /^[^ ]+ +SETMETADATA /i.test(head)) return metadataTooLarge();
   return new Failure(reason === 'literal-too-large' ? 'too-large' : 'syntax', BAD_FRAMES[reason]);
+}
+
+/** A value of SETMETADATA. RFC 5464 §4.3 */
+export function metadataTooLarge(): Failure {
+  return new ImapFailure(
+    'too-large',
+    `A value can have ${IMAP_LITERAL_BYTES} octets`,
+    `METADATA MAXSIZE ${IMAP_LITERAL_BYTES}`,
+  );
 }
 
 export function replyOf(failure: Failure): TaggedResponse {

@@ -11,6 +11,7 @@ import { type RightsNow, requireRights } from '../../routing/mailbox-rights.ts';
 import { haveRightsMoved } from '../../store/acl.ts';
 import { ANSWERED, DELETED, DRAFT, FLAGGED, type FlagMask, SEEN } from '../../store/flags.ts';
 import type { MailboxAccess, MailboxKey } from '../../store/mailbox-key.ts';
+import { hasCommonFlags } from '../../store/metadata.ts';
 import type { MailboxRight } from '../../store/rights.ts';
 import type { ImapConversation } from './conversation.ts';
 
@@ -29,6 +30,7 @@ export interface PermittedFlags extends Permitted {
 /** How the store is asked about this mailbox. */
 export function accessTo({ reader, door }: Asker, { owner, mailbox }: MailboxKey): MailboxAccess {
   if (owner === reader) return { owner, mailbox, reader };
+  if (hasCommonFlags(door.reader, { owner, mailbox })) return { owner, mailbox, reader, status: 'common' };
   const isList = door.rights.parties.byAccount(owner)?.isList === true;
   return { owner, mailbox, reader, ...(isList ? { status: 'beginning' as const } : {}) };
 }

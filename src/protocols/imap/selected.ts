@@ -68,7 +68,7 @@ export interface Allowed {
 }
 
 export class SelectedMailbox {
-  readonly access: MailboxAccess;
+  #access: MailboxAccess;
   readonly uidValidity: number;
   readonly readOnly: boolean;
   /** The UIDs that the last SEARCH has saved, rising pairs of first and last: what `$` means. RFC 5182 §2.1 */
@@ -110,7 +110,7 @@ export class SelectedMailbox {
     newest: readonly MessageFlags[],
   ) {
     this.#opener = opener;
-    this.access = { owner: mailbox.owner, mailbox: mailbox.id, reader, status };
+    this.#access = { owner: mailbox.owner, mailbox: mailbox.id, reader, status };
     this.#may = may;
     this.uidValidity = mailbox.uidValidity;
     this.readOnly = readOnly;
@@ -136,6 +136,15 @@ export class SelectedMailbox {
     for (const keyword of keywords) selected.#knowKeyword(keyword);
     await selected.#claim(mailbox.recentFrom);
     return selected;
+  }
+
+  get access(): MailboxAccess {
+    return this.#access;
+  }
+
+  /** Whose flags the client is shown from now on: with the commit that has changed it all messages have changed. */
+  setStatus(status: MailboxAccess['status']): void {
+    this.#access = { ...this.#access, status };
   }
 
   get #state() {

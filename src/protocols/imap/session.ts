@@ -47,7 +47,7 @@ import { badFrame, ImapFailure, replyOf } from './errors.ts';
 import type { SessionState } from './handler.ts';
 import { ViewLost } from './mailbox-view.ts';
 import { namesAreUtf8 } from './named-mailbox.ts';
-import { rightsIn } from './permitted.ts';
+import { accessTo, rightsIn } from './permitted.ts';
 import type { TaggedResponse } from './reply.ts';
 import type { Allowed, SelectedMailbox } from './selected.ts';
 
@@ -288,6 +288,14 @@ export class ImapSession implements ImapConversation {
     };
   }
 
+  /** Readers of a mailbox of another's may have one status from now on, or their own. */
+  #followStatus(): void {
+    const { selected } = this;
+    if (selected === undefined || selected.access.owner === this.reader) return;
+    const { status } = accessTo(this, selected.access);
+    if (status !== selected.access.status) selected.setStatus(status);
+  }
+
   /** The right to read the selected mailbox may end while it is open. */
   #mayRead(): boolean {
     return this.selected === undefined || rightsIn(this, this.selected.access).rights.includes('r');
@@ -401,6 +409,7 @@ export class ImapSession implements ImapConversation {
   async #push(allowed: Allowed): Promise<void> {
     if (this.selected !== undefined) {
       if (this.#endsWithRights()) return;
+      this.#followStatus();
       const text = await this.#catchUp(this.selected, this.#wanted(allowed));
       if (!this.#endsWithLogin()) this.#report(text);
     }
@@ -455,7 +464,7 @@ export class ImapSession implements ImapConversation {
         await this.#command(frame.text);
         return;
       case 'bad':
-        return this.#reply(tagOf(frame.head), replyOf(badFrame(frame.reason)));
+        return this.#reply(tagOf(frame.head), replyOf(badFrame(frame.reason, frame.head)));
       case 'fatal':
         return this.#bye('Literal too large');
       default:
@@ -486,6 +495,7 @@ export class ImapSession implements ImapConversation {
       if (command === undefined) throw new Failure('syntax', `There is no command ${name}`);
       if (!command.states.includes(this.#state)) throw new Failure('syntax', WRONG_STATE[this.#state]);
       if (this.#endsWithLogin() || this.#endsWithRights()) return;
+      this.#followStatus();
       const run = command.prepare(cursor, byUid);
       reply = await run(this);
       if (reply === undefined) return;

@@ -16,6 +16,7 @@ import type { LanguageCommand } from './commands/language.ts';
 import type { ListCommand, LsubCommand } from './commands/list.ts';
 import type { LoginCommand } from './commands/login.ts';
 import type { MailboxCommand } from './commands/mailbox.ts';
+import type { MetadataCommand } from './commands/metadata.ts';
 import type { NotifyCommand } from './commands/notify.ts';
 import type { QuotaCommand } from './commands/quota.ts';
 import type { RenameCommand } from './commands/rename.ts';
@@ -46,6 +47,7 @@ export type ImapCommand =
   | ReplaceCommand
   | LanguageCommand
   | QuotaCommand
+  | MetadataCommand
   | ListCommand
   | LsubCommand
   | StatusCommand

@@ -147,17 +147,29 @@ export class ImapCursor extends Cursor {
   tryLiteral(): string | undefined {
     if (this.peek() !== 0x7b) return undefined;
     const start = this.at;
-    this.at++;
-    const length = this.number(10);
-    this.take('}\r\n');
-    if (this.at + length > this.text.length) this.fail('the bytes of the literal');
-    const text = this.text.slice(this.at, this.at + length);
-    this.at += length;
+    const text = this.#literalBytes();
     if (text.includes('\0')) {
       this.at = start;
       this.fail('a literal without NUL');
     }
     return text;
+  }
+
+  #literalBytes(): string {
+    this.take('{');
+    const length = this.number(10);
+    this.take('}\r\n');
+    if (this.at + length > this.text.length) this.fail('the bytes of the literal');
+    const text = this.text.slice(this.at, this.at + length);
+    this.at += length;
+    return text;
+  }
+
+  /** `~{n}` and its bytes, NUL among them. RFC 3516 §6 */
+  tryLiteral8(): string | undefined {
+    if (this.peek() !== 0x7e) return undefined;
+    this.at++;
+    return this.#literalBytes();
   }
 
   tryString(): string | undefined {

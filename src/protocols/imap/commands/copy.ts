@@ -41,7 +41,7 @@ export async function transfer(
   const [ranges = []] = view.uidSlices(positions, countPositions(positions));
   const { uidValidity, sources, firstUid } = await whileRightsMove(() => {
     const source = permitted(session, access, 'r', ...needed);
-    const args = { ...access, ranges, ...targetOf(session, mailbox, source) };
+    const args = { ...accessTo(session, access), ranges, ...targetOf(session, mailbox, source) };
     return session.door.writer.execute(how, args);
   }).catch((error) => {
     throw error instanceof Failure && error.kind === 'not-found' ? noMailbox() : error;

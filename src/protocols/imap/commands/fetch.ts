@@ -40,7 +40,7 @@ import { type FlagAttribute, flagLines } from '../flag-lines.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { countPositions, type PositionRange, slicePositions } from '../mailbox-view.ts';
 import { checkCountLimit, type Limited, limitedReply, limitMessages } from '../message-limit.ts';
-import { permittedFlags, whileRightsMove } from '../permitted.ts';
+import { accessTo, permittedFlags, whileRightsMove } from '../permitted.ts';
 import { no, ok, type TaggedResponse } from '../reply.ts';
 import { changedPositions, writeVanishedSince } from '../resync.ts';
 import type { SelectedMailbox } from '../selected.ts';
@@ -212,7 +212,8 @@ class Fetcher {
         const permitted = permittedFlags(this.#session, access);
         if (permitted.may !== undefined && (permitted.may.flags & SEEN) === 0)
           throw new Failure('denied', 'Without the right s nothing becomes seen');
-        await writer.execute(storeFlags, { ...access, ranges, change: 'add', by, ...permitted });
+        const now = accessTo(this.#session, access);
+        await writer.execute(storeFlags, { ...now, ranges, change: 'add', by, ...permitted });
       });
     } catch (error) {
       if (error instanceof Failure) return new Set();

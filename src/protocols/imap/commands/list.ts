@@ -1,7 +1,7 @@
 // LIST, plain and extended. A plain one tells of children and special uses unasked; an extended one what RETURN names.
 //
 // RECURSIVEMATCH  a level above a mailbox that was asked for is told where that one itself is not
-// RFC 3501 §6.3.8, RFC 3348 §4, RFC 5258 §3 §4, RFC 5819 §2, RFC 6154 §2, RFC 8440
+// RFC 3501 §6.3.8, RFC 3348 §4, RFC 5258 §3 §4, RFC 5819 §2, RFC 6154 §2, RFC 8440, RFC 9590
 
 import { listMailboxes, listSubscriptions, type Mailbox, SEPARATOR } from '../../../store/mailboxes.ts';
 import { type ListCommand, type ListReturn, parseList } from '../../../wire/imap/commands/list.ts';
@@ -12,6 +12,7 @@ import { ListPattern } from '../list-pattern.ts';
 import { othersMailboxes, spelledFor } from '../named-mailbox.ts';
 import { ok } from '../reply.ts';
 import { myRightsOf } from './getacl.ts';
+import { metadataOf } from './getmetadata.ts';
 import { writeStatus } from './status.ts';
 
 /** What there is under a name: a mailbox, or a subscription alone. */
@@ -34,7 +35,7 @@ export const list: CommandDefinition<ListCommand> = {
       session.write(encodeList('LIST', ['\\Noselect'], ''));
       return ok('LIST completed');
     }
-    const { select, status } = command;
+    const { select, status, metadata } = command;
     const names = namesFor(command, session);
     const asked = select.has('SUBSCRIBED') ? new Set([...(command.returns ?? NOTHING), 'SUBSCRIBED']) : command.returns;
     const returns: ReadonlySet<string> = asked ?? (command.isExtended ? NOTHING : PLAIN);
@@ -54,6 +55,8 @@ export const list: CommandDefinition<ListCommand> = {
         session.write(myRightsOf(session, listed.mailbox, spelledFor(session, name)));
       if (status.length > 0 && isWanted && listed.mailbox?.selectable === true)
         await writeStatus(session, listed.mailbox, name, status);
+      if (metadata.length > 0 && isWanted && listed.mailbox !== undefined)
+        session.write(metadataOf(session, listed.mailbox, spelledFor(session, name), metadata));
       await session.breathe();
     }
     return ok('LIST completed');

@@ -18,7 +18,7 @@ import { flagSet } from '../flag-set.ts';
 import { type CommandDefinition, SELECTED } from '../handler.ts';
 import { countPositions } from '../mailbox-view.ts';
 import { limitedReply, limitMessages } from '../message-limit.ts';
-import { maySetNone, type PermittedFlags, permittedFlags, whileRightsMove } from '../permitted.ts';
+import { accessTo, maySetNone, type PermittedFlags, permittedFlags, whileRightsMove } from '../permitted.ts';
 import { no, ok, type TaggedResponse } from '../reply.ts';
 
 export const store: CommandDefinition<StoreCommand> = {
@@ -41,7 +41,11 @@ export const store: CommandDefinition<StoreCommand> = {
     for (const ranges of view.uidSlices(positions, STORE_SLICE_MESSAGES)) {
       const args = { ...access, ranges, change: command.mode, by: flagSet(command.flags), ...condition };
       const outcome = await whileRightsMove(() =>
-        session.door.writer.execute(storeFlags, { ...args, ...permittedToStore(session, args) }),
+        session.door.writer.execute(storeFlags, {
+          ...args,
+          ...accessTo(session, access),
+          ...permittedToStore(session, args),
+        }),
       );
       if (command.mode !== 'remove') session.write(mailbox.newKeywords(command.flags.keywords));
       if (!command.silent || session.enabled.has('CONDSTORE')) await writeFlags(session, ranges, command, outcome);

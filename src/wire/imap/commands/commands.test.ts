@@ -24,6 +24,7 @@ import { parseId } from './id.ts';
 import { parseLanguage } from './language.ts';
 import { parseList, parseLsub } from './list.ts';
 import { parseLogin } from './login.ts';
+import { parseGetMetadata, parseSetMetadata } from './metadata.ts';
 import { parseNotify } from './notify.ts';
 import { parseGetQuota, parseGetQuotaRoot, parseSetQuota } from './quota.ts';
 import { parseRename } from './rename.ts';
@@ -48,6 +49,8 @@ const parsers = new Map<string, (cursor: ImapCursor) => ImapCommand>([
   ['GETQUOTA', parseGetQuota],
   ['GETQUOTAROOT', parseGetQuotaRoot],
   ['SETQUOTA', parseSetQuota],
+  ['GETMETADATA', parseGetMetadata],
+  ['SETMETADATA', parseSetMetadata],
   ['LANGUAGE', parseLanguage],
   ['RENAME', parseRename],
   ['LIST', parseList],
@@ -104,6 +107,7 @@ const plainList = {
   select: new Set<never>(),
   returns: undefined,
   status: [],
+  metadata: [],
   isExtended: false,
 } as const;
 
@@ -137,6 +141,46 @@ const table: readonly [bytes: string, value: ImapCommand][] = [
   ['GETQUOTA ""', { name: 'GETQUOTA', root: '' }],
   ['GETQUOTAROOT inbox', { name: 'GETQUOTAROOT', mailbox: 'INBOX' }],
   ['SETQUOTA "#user/alice" (STORAGE 512 X-Y 3)', { name: 'SETQUOTA', root: '#user/alice' }],
+  [
+    'GETMETADATA "" /shared/comment',
+    { name: 'GETMETADATA', mailbox: '', entries: ['/shared/comment'], depth: 0, maxSize: undefined },
+  ],
+  [
+    'GETMETADATA (DEPTH 1) "INBOX" (/private/Filters/values "/shared")',
+    {
+      name: 'GETMETADATA',
+      mailbox: 'INBOX',
+      entries: ['/private/filters/values', '/shared'],
+      depth: 1,
+      maxSize: undefined,
+    },
+  ],
+  [
+    'GETMETADATA inbox (MAXSIZE 1024 depth Infinity) {15}\r\n/shared/comment',
+    { name: 'GETMETADATA', mailbox: 'INBOX', entries: ['/shared/comment'], depth: 'infinity', maxSize: 1024 },
+  ],
+  [
+    'SETMETADATA INBOX (/private/comment {3}\r\nx\ny /shared/comment NIL /private/Bin ~{2}\r\n\0\xe4)',
+    {
+      name: 'SETMETADATA',
+      mailbox: 'INBOX',
+      values: [
+        { entry: '/private/comment', value: 'x\ny' },
+        { entry: '/shared/comment', value: undefined },
+        { entry: '/private/bin', value: '\0\xe4' },
+      ],
+    },
+  ],
+  [
+    'LIST "" % RETURN (METADATA ("/shared/comment" /private/Color) CHILDREN)',
+    {
+      ...plainList,
+      patterns: ['%'],
+      returns: new Set(['CHILDREN'] as const),
+      metadata: ['/shared/comment', '/private/color'],
+      isExtended: true,
+    },
+  ],
   ['LANGUAGE', { name: 'LANGUAGE', ranges: [] }],
   ['LANGUAGE * FR-CA "EN-CA"', { name: 'LANGUAGE', ranges: ['*', 'fr-ca', 'en-ca'] }],
   ['RENAME a "b"', { name: 'RENAME', from: 'a', to: 'b' }],
@@ -587,6 +631,26 @@ const wrong: readonly string[] = [
   'LIST "" * RETURN',
   'LIST "" * RETURN (X)',
   'LIST "" * RETURN (STATUS ())',
+  'LIST "" * RETURN (METADATA ())',
+  'LIST "" * RETURN (METADATA)',
+  'GETMETADATA INBOX',
+  'GETMETADATA INBOX ()',
+  'GETMETADATA (DEPTH 2) INBOX /shared/comment',
+  'GETMETADATA INBOX (DEPTH 2) /shared/comment',
+  'GETMETADATA (WIDTH 2) INBOX /shared/comment',
+  'GETMETADATA INBOX /comment',
+  'GETMETADATA INBOX /shared/',
+  'GETMETADATA INBOX /shared//x',
+  'GETMETADATA INBOX "/shared/*"',
+  'GETMETADATA INBOX "/shared/%"',
+  `GETMETADATA INBOX /shared/${'x'.repeat(500)}`,
+  'SETMETADATA INBOX /shared/comment x',
+  'SETMETADATA INBOX ()',
+  'SETMETADATA INBOX (/shared/comment)',
+  'SETMETADATA INBOX (/shared/comment x)',
+  'SETMETADATA INBOX (/shared "x")',
+  'SETMETADATA INBOX (/shared/comment {2}\r\n\0x)',
+  'SETMETADATA INBOX (/shared/comment ~{3}\r\nab)',
   'CREATE x USE',
   'SETQUOTA x (STORAGE)',
   'SETQUOTA x',

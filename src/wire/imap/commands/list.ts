@@ -1,8 +1,10 @@
-// LIST, with what its extensions select and return, and LSUB. RFC 3501 §6.3.8, §6.3.9, RFC 5258 §6, RFC 5819 §3, RFC 6154 §6
+// LIST, with what its extensions select and return, and LSUB. RFC 3501 §6.3.8, §6.3.9, RFC 5258 §6, RFC 5819 §3, RFC 6154 §6,
+// RFC 9590 §4
 //
 // Limits  PATTERNS_MAX patterns
 
 import type { ImapCursor } from '../grammar.ts';
+import { parseEntries } from './metadata.ts';
 import { parseStatusItems, type StatusItem } from './status.ts';
 
 const selections = ['SUBSCRIBED', 'REMOTE', 'RECURSIVEMATCH', 'SPECIAL-USE'] as const;
@@ -21,6 +23,8 @@ export interface ListCommand {
   readonly returns: ReadonlySet<ListReturn> | undefined;
   /** Empty: no STATUS is wanted. */
   readonly status: readonly StatusItem[];
+  /** Entries of metadata; empty: none is wanted. */
+  readonly metadata: readonly string[];
   /** Whether any of the syntax beyond RFC 3501 is used. */
   readonly isExtended: boolean;
 }
@@ -48,7 +52,7 @@ export function parseList(cursor: ImapCursor): ListCommand {
   cursor.space();
   const isSeveral = cursor.peek() === 0x28;
   const patterns = isSeveral ? parsePatterns(cursor) : [cursor.listMailbox()];
-  const returned = cursor.trySpace() ? parseReturn(cursor) : { returns: undefined, status: [] };
+  const returned = cursor.trySpace() ? parseReturn(cursor) : { returns: undefined, status: [], metadata: [] };
   cursor.end();
   const isExtended = isSelecting || isSeveral || returned.returns !== undefined;
   return { name: 'LIST', reference, patterns, select, ...returned, isExtended };
@@ -63,20 +67,26 @@ function parsePatterns(cursor: ImapCursor): string[] {
   return patterns.length === 0 ? cursor.fail('a mailbox pattern') : patterns;
 }
 
-function parseReturn(cursor: ImapCursor): Pick<ListCommand, 'returns' | 'status'> {
+function parseReturn(cursor: ImapCursor): Pick<ListCommand, 'returns' | 'status' | 'metadata'> {
   if (!cursor.tryWord('RETURN')) cursor.fail('RETURN');
   cursor.space();
   const found = new Set<ListReturn>();
   let status: readonly StatusItem[] = [];
+  let metadata: readonly string[] = [];
   cursor.list(() => {
-    if (!cursor.tryWord('STATUS ')) found.add(option(cursor, returns));
-    else {
-      cursor.at--;
-      cursor.space();
-      status = parseStatusItems(cursor);
-    }
+    if (takeWord(cursor, 'STATUS')) status = parseStatusItems(cursor);
+    else if (takeWord(cursor, 'METADATA')) metadata = parseEntries(cursor);
+    else found.add(option(cursor, returns));
   });
-  return { returns: found, status };
+  return { returns: found, status, metadata };
+}
+
+/** An option with an argument, up to that. */
+function takeWord(cursor: ImapCursor, word: string): boolean {
+  if (!cursor.tryWord(`${word} `)) return false;
+  cursor.at--;
+  cursor.space();
+  return true;
 }
 
 function option<Name extends string>(cursor: ImapCursor, names: readonly Name[]): Name {
