@@ -140,16 +140,39 @@ export function flagCharacters(reader: Reader, { owner, mailbox }: MailboxKey, r
   };
 }
 
-const MESSAGE_COLUMNS = `r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, ${COPY_COLUMNS}`;
+const MAILBOX_COLUMNS = 'r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size';
+const MESSAGE_COLUMNS = `${MAILBOX_COLUMNS}, ${COPY_COLUMNS}`;
 
-function mailboxMessage(row: readonly Value[]): MailboxMessage {
+/** The columns of a mailbox's own row. */
+function asMailboxHas(row: readonly Value[]): MessageFlags & Pick<MailboxMessage, 'internalDate' | 'saved' | 'size'> {
   return {
     ...messageFlags(row),
     internalDate: Number(row[4]),
     saved: Number(row[5]),
     size: Number(row[6]),
-    ...messageRow(row, 7),
   };
+}
+
+function mailboxMessage(row: readonly Value[]): MailboxMessage {
+  return { ...asMailboxHas(row), ...messageRow(row, 7) };
+}
+
+/** Of the mailbox's row (`r`) and its message's (`m`), for a range of UIDs, ascending, at most `limit`. */
+function rowsBetween(
+  reader: Reader,
+  columns: string,
+  { owner, mailbox }: MailboxKey,
+  range: UidRange,
+  limit: number,
+): Value[][] {
+  return reader.arrays(
+    `SELECT ${columns} FROM mailbox_message r JOIN message m ON m.id = r.message
+     WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
+    owner,
+    mailbox,
+    ...range,
+    limit,
+  );
 }
 
 /** The columns of a message from `first` on. */
@@ -183,14 +206,7 @@ export function messagesBetween(
   range: UidRange,
   limit: number,
 ): MailboxMessage[] {
-  const rows = reader.arrays(
-    `SELECT ${MESSAGE_COLUMNS} FROM mailbox_message r JOIN message m ON m.id = r.message
-     WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
-    access.owner,
-    access.mailbox,
-    ...range,
-    limit,
-  );
+  const rows = rowsBetween(reader, MESSAGE_COLUMNS, access, range, limit);
   return asReaderHas(reader, access, rows.map(mailboxMessage));
 }
 
@@ -239,43 +255,15 @@ export function summariesBetween(
   range: UidRange,
   limit: number,
 ): MessageSummary[] {
-  const rows = reader.arrays(
-    `SELECT r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, m.header
-     FROM mailbox_message r JOIN message m ON m.id = r.message
-     WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
-    access.owner,
-    access.mailbox,
-    ...range,
-    limit,
-  );
-  const summaries = rows.map((row) => ({
-    ...messageFlags(row),
-    internalDate: Number(row[4]),
-    saved: Number(row[5]),
-    size: Number(row[6]),
-    header: String(row[7]),
-  }));
+  const rows = rowsBetween(reader, `${MAILBOX_COLUMNS}, m.header`, access, range, limit);
+  const summaries = rows.map((row) => ({ ...asMailboxHas(row), header: String(row[7]) }));
   return asReaderHas(reader, access, summaries);
 }
 
 /** As messagesBetween, without what was parsed: half of the cost of a row. */
 export function wholesBetween(reader: Reader, access: MailboxAccess, range: UidRange, limit: number): WholeMessage[] {
-  const rows = reader.arrays(
-    `SELECT r.uid, r.flags, r.keywords, r.modseq, r.internal_date, r.saved, r.size, ${blobColumns('m.')}
-       FROM mailbox_message r JOIN message m ON m.id = r.message
-       WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
-    access.owner,
-    access.mailbox,
-    ...range,
-    limit,
-  );
-  const wholes = rows.map((row) => ({
-    ...messageFlags(row),
-    internalDate: Number(row[4]),
-    saved: Number(row[5]),
-    size: Number(row[6]),
-    blob: blobOf(row, 7),
-  }));
+  const rows = rowsBetween(reader, `${MAILBOX_COLUMNS}, ${blobColumns('m.')}`, access, range, limit);
+  const wholes = rows.map((row) => ({ ...asMailboxHas(row), blob: blobOf(row, 7) }));
   return asReaderHas(reader, access, wholes);
 }
 
@@ -285,28 +273,13 @@ export interface StoredBytes extends Pick<MessageRow, 'blob' | 'bareLineFeeds' |
 }
 
 /** As messagesBetween, for callers that want the bytes alone. */
-export function bytesBetween(
-  reader: Reader,
-  { owner, mailbox }: MailboxKey,
-  range: UidRange,
-  limit: number,
-): StoredBytes[] {
-  return reader
-    .arrays(
-      `SELECT r.uid, m.parser, m.bare_lf, ${blobColumns('m.')}
-       FROM mailbox_message r JOIN message m ON m.id = r.message
-       WHERE r.account = ? AND r.mailbox = ? AND r.uid BETWEEN ? AND ? ORDER BY r.uid LIMIT +?`,
-      owner,
-      mailbox,
-      ...range,
-      limit,
-    )
-    .map((row) => ({
-      uid: idOf(row[0]),
-      parser: Number(row[1]),
-      bareLineFeeds: Number(row[2]),
-      blob: blobOf(row, 3),
-    }));
+export function bytesBetween(reader: Reader, key: MailboxKey, range: UidRange, limit: number): StoredBytes[] {
+  return rowsBetween(reader, `r.uid, m.parser, m.bare_lf, ${blobColumns('m.')}`, key, range, limit).map((row) => ({
+    uid: idOf(row[0]),
+    parser: Number(row[1]),
+    bareLineFeeds: Number(row[2]),
+    blob: blobOf(row, 3),
+  }));
 }
 
 export function isStored(reader: Reader, { owner, mailbox }: MailboxKey, uid: Uid): boolean {
